@@ -1,0 +1,203 @@
+"""create_app: from a ``Config`` to a plain ``flask.Flask``.
+
+    config ─► features in order, modules imported ─► app.config ─► each feature's init_app ─► modules mounted
+
+``app.extensions["flaskkit"]`` is a ``Kit``: what flaskkit remembers about the app. Everything else in
+``app.extensions`` is the upstream object itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, request
+from flask.cli import AppGroup
+from flask.typing import ResponseReturnValue
+from jinja2.ext import Extension as JinjaExtension
+from werkzeug.exceptions import HTTPException
+
+from flaskkit.access import Caller
+from flaskkit.cli import kit_commands
+from flaskkit.config import Config
+from flaskkit.errors import ConfigError
+from flaskkit.feature import Feature, in_order
+from flaskkit.module import Module, load
+from flaskkit.resource import Resource
+
+ErrorView = Callable[[HTTPException], ResponseReturnValue]
+
+
+@dataclass(eq=False)
+class Kit:
+    """What flaskkit remembers about one app.
+
+    Features set ``caller`` and add to ``commands`` (``flask kit …``) and ``error_views``, which maps the beginning
+    of paths to what answers errors there; "" is the rest of the site.
+    """
+
+    config: Config
+    features: tuple[Feature, ...]
+    modules: tuple[Module, ...]
+    caller: Callable[[], Caller] = Caller
+    commands: AppGroup = field(default_factory=kit_commands)
+    error_views: dict[str, ErrorView] = field(default_factory=dict)
+    came_from: dict[str, str] = field(default_factory=dict)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the feature called *name* is on."""
+        return any(feature.name == name for feature in self.features)
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources of all modules."""
+        return tuple(resource for module in self.modules for resource in module.resources)
+
+    def resource_of(self, model: type) -> Resource | None:
+        """Return the first resource that declares *model*."""
+        return next((resource for resource in self.resources if resource.model is model), None)
+
+    def error_prefix(self, path: str) -> str:
+        """Return the longest prefix of *path* whose errors have a form of their own; "" is the rest of the site."""
+        fits = (prefix for prefix in self.error_views if path == prefix or path.startswith(f"{prefix}/"))
+        return max(fits, key=len, default="")
+
+    def show_error(self, error: HTTPException) -> ResponseReturnValue:
+        """Answer *error* in the form of the part of the site that was asked."""
+        view = self.error_views.get(self.error_prefix(request.path))
+        return view(error) if view else error
+
+
+def create_app(config: Config) -> Flask:
+    """Return a Flask app made as *config* says. Nothing is written to a database.
+
+    Raises:
+        ConfigError: the config, a feature, a module or a resource is wrong; every mistake is listed.
+    """
+    mistakes = config.mistakes()
+    if mistakes:
+        raise ConfigError(mistakes)
+    features = in_order(config._features())
+    modules = load(config.modules)
+    app = Flask(config.import_name, **config.flask_options)
+    kit = app.extensions["flaskkit"] = Kit(config, features, modules)
+    _set_native_keys(app, config, features)
+    for feature in features:
+        with _remembering(app, feature.name):
+            feature.init_app(app)
+    for module in modules:
+        for feature in features:
+            with _remembering(app, feature.name):
+                feature.init_module(app, module)
+        _mount(app, module)
+    if kit.error_views:
+        app.register_error_handler(Exception, _answer)
+    app.cli.add_command(kit.commands)
+    _reopen_jinja(app)
+    return app
+
+
+def _set_native_keys(app: Flask, config: Config, features: tuple[Feature, ...]) -> None:
+    production = config.env == "production"
+    app.config.update(TESTING=config.env == "testing", SESSION_COOKIE_SECURE=production, SESSION_COOKIE_SAMESITE="Lax")
+    if "SECRET_KEY" not in config.flask:
+        keys = config.secret_key or (_own_secret(Path(app.instance_path), config.env),)
+        app.config.update(SECRET_KEY=keys[0], SECRET_KEY_FALLBACKS=list(keys[1:]))
+    for feature in features:
+        for setting in dataclasses.fields(feature):
+            if setting.metadata.get("key"):
+                app.config[setting.metadata["key"]] = getattr(feature, setting.name)
+    app.config.update(config.flask)
+
+
+def _own_secret(instance: Path, env: str) -> str:
+    """Return a secret that stays the same while developing; tests get a new one each time."""
+    if env == "testing":
+        return secrets.token_hex(32)
+    file = instance / "secret_key"
+    instance.mkdir(parents=True, exist_ok=True)
+    (instance / ".gitignore").write_text("*\n")
+    # Two processes may start at once (the reloader does): whoever comes first writes.
+    with suppress(FileExistsError), open(file, "x", opener=_for_me_only) as new:
+        new.write(secrets.token_hex(32))
+    return file.read_text().strip()
+
+
+def _for_me_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _mount(app: Flask, module: Module) -> None:
+    with _remembering(app, module.name):
+        for blueprint in module.blueprints:
+            # A feature may have registered it already, as `api` does with those of flask-smorest.
+            if app.blueprints.get(blueprint.name) is not blueprint:
+                app.register_blueprint(blueprint)
+        for command in module.commands:
+            app.cli.add_command(command)
+
+
+@contextmanager
+def _remembering(app: Flask, name: str) -> Iterator[None]:
+    before = set(app.view_functions)
+    yield
+    kit: Kit = app.extensions["flaskkit"]
+    kit.came_from.update(dict.fromkeys(set(app.view_functions) - before, name))
+
+
+def _answer(error: Exception) -> ResponseReturnValue:
+    """Answer HTTP errors in the form of the part that was asked; leave everything else to Flask.
+
+    Registered for Exception, not for HTTPException, so that an app's own handler for Exception, HTTPException
+    or a status takes precedence, as Flask documents.
+    """
+    if not isinstance(error, HTTPException) or current_app.trap_http_exception(error):
+        raise error
+    kit: Kit = current_app.extensions["flaskkit"]
+    return kit.show_error(error)
+
+
+def _reopen_jinja(app: Flask) -> None:
+    """Let the Jinja environment be made when it is first needed, with what extensions put into it.
+
+    Some extensions touch ``app.jinja_env`` while they start, which freezes TEMPLATES_AUTO_RELOAD, jinja_options
+    and autoescaping before the app's author had a say.
+    """
+    early: Any = vars(app).pop("jinja_env", None)
+    if early is None:
+        return
+    plain = app.create_jinja_environment()
+    names = ("globals", "filters", "tests", "policies")
+    added = {name: _new(getattr(early, name), getattr(plain, name)) for name in names}
+    switched = _new(_switches(early), _switches(plain))
+    extensions = [type(one) for one in early.extensions.values() if one.identifier not in plain.extensions]
+    for environment in (early, plain):
+        vars(environment).clear()  # Each refers to itself and to the app, which could not be freed at once.
+
+    class Kept(JinjaExtension):
+        def __init__(self, environment: Any) -> None:
+            super().__init__(environment)
+            for name, entries in added.items():
+                getattr(environment, name).update(entries)
+            vars(environment).update(switched)
+
+    extensions = [*app.jinja_options.get("extensions", ()), *extensions, Kept]
+    app.jinja_options = {**app.jinja_options, "extensions": extensions}
+
+
+def _new(entries: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    # What Flask itself decides each time: a method of the app, and TEMPLATES_AUTO_RELOAD.
+    flasks = ("url_for", "auto_reload")
+    return {
+        name: entry for name, entry in entries.items() if before.get(name, before) is not entry and name not in flasks
+    }
+
+
+def _switches(environment: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(environment).items() if isinstance(value, bool | int | str)}

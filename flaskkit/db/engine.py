@@ -1,0 +1,115 @@
+"""How databases are opened: options for servers, pragmas for SQLite, and which URLs are understood."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import URL, make_url
+
+# Execution option of a SELECT that begins a change: SQLite takes the write lock before it reads.
+WRITE = "flaskkit_write"
+READS = ("SELECT", "PRAGMA", "EXPLAIN", "WITH", "VALUES", "BEGIN", "COMMIT", "ROLLBACK")
+
+CONNECT_TIMEOUT = 3
+STATEMENT_TIMEOUT = 30
+LOCK_TIMEOUT = 5
+IDLE_TIMEOUT = 60
+
+
+def understood(url: str) -> URL:
+    """Return *url* with the driver that flaskkit's extras install, where it names none.
+
+    ``postgres://`` (as hosting services write it) and ``postgresql://`` mean psycopg 3, ``mysql://`` and
+    ``mariadb://`` mean PyMySQL.
+
+    Raises:
+        sqlalchemy.exc.ArgumentError: this is no database URL.
+    """
+    parsed = make_url(url)
+    drivers = {
+        "postgres": "postgresql+psycopg",
+        "postgresql": "postgresql+psycopg",
+        "mysql": "mysql+pymysql",
+        "mariadb": "mariadb+pymysql",
+    }
+    return parsed.set(drivername=drivers.get(parsed.drivername, parsed.drivername))
+
+
+def options_for(url: URL) -> dict[str, Any]:
+    """Return the engine options for a database of that kind.
+
+    On servers: connections are tested before use and none waits for ever: 3 s to connect or to get a connection
+    from the pool, 30 s for a statement, 5 s for a lock, 60 s idle within a transaction.
+    """
+    server = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_timeout": CONNECT_TIMEOUT}
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return {"connect_args": {"timeout": STATEMENT_TIMEOUT}}
+    if kind == "postgresql" and url.get_driver_name() == "psycopg":
+        limits = {
+            "statement_timeout": STATEMENT_TIMEOUT,
+            "lock_timeout": LOCK_TIMEOUT,
+            "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+        }
+        flags = " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items())
+        return server | {
+            "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": 4000, "options": flags}
+        }
+    if kind in ("mysql", "mariadb") and url.get_driver_name() == "pymysql":
+        # The server ends statements sooner; this is for one that no longer answers at all.
+        silent = STATEMENT_TIMEOUT + 5
+        arguments = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": silent, "write_timeout": silent}
+        return server | {"connect_args": {**arguments, "charset": "utf8mb4"}}
+    return server if kind in ("postgresql", "mysql", "mariadb") else {}
+
+
+def prepare(engine: Engine) -> None:
+    """Make *engine* set up each new connection: pragmas on SQLite, limits on MariaDB."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "before_cursor_execute", _begin_writing)
+    elif engine.dialect.name in ("mysql", "mariadb"):
+        is_mariadb = bool(getattr(engine.dialect, "is_mariadb", False))
+        event.listen(engine, "connect", _limit_mariadb if is_mariadb else _limit_mysql_or_mariadb)
+
+
+def _open_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would otherwise begin transactions itself, and not for every statement that changes something.
+    connection.isolation_level = None
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_writing(  # noqa: PLR0917  (what SQLAlchemy passes)
+    connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+) -> None:
+    """Begin with the write lock before the first statement that writes; plain reads need no transaction.
+
+    A transaction that reads first and writes later fails at once when somebody else wrote in between; one that
+    has the lock from the start waits its turn (SQLite, "Isolation" and "Transaction", BEGIN IMMEDIATE).
+    """
+    raw = connection.connection.dbapi_connection
+    if raw.in_transaction:
+        return
+    asked = context is not None and context.execution_options.get(WRITE)
+    if asked or not statement.lstrip().upper().startswith(READS):
+        cursor.execute("BEGIN IMMEDIATE")
+
+
+def _limit_mariadb(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET SESSION max_statement_time={STATEMENT_TIMEOUT}, innodb_lock_wait_timeout={LOCK_TIMEOUT},"
+            f" idle_transaction_timeout={IDLE_TIMEOUT}"
+        )
+
+
+def _limit_mysql_or_mariadb(connection: Any, record: Any) -> None:
+    if "mariadb" in connection.get_server_info().lower():
+        _limit_mariadb(connection, record)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SET SESSION max_execution_time={STATEMENT_TIMEOUT * 1000}, innodb_lock_wait_timeout={LOCK_TIMEOUT}"
+        )

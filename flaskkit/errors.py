@@ -1,0 +1,76 @@
+"""Every exception flaskkit raises.
+
+    FlaskkitError
+    ├── ConfigError          what the app was given is wrong; ``mistakes`` lists everything found
+    │   ├── FeatureError     a feature is unknown, doubled, incomplete or in a circle
+    │   ├── ModuleError      a module cannot be imported or adds a name twice
+    │   └── ResourceError    a resource names what its model lacks
+    ├── LoginRequired        401: nobody is logged in (a page sends to the login form)
+    └── Rejected             422: values that cannot be stored, by field
+        └── Conflicting      409: values that collide with other rows
+
+The last three are Werkzeug HTTP exceptions as well, so Flask answers them like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from werkzeug.exceptions import Conflict, Unauthorized, UnprocessableEntity
+
+
+class FlaskkitError(Exception):
+    """Whatever flaskkit raises on purpose."""
+
+
+class ConfigError(FlaskkitError):
+    """The app cannot start as configured. ``mistakes`` holds one sentence for each thing to mend."""
+
+    def __init__(self, mistakes: str | Iterable[str]) -> None:
+        self.mistakes = [mistakes] if isinstance(mistakes, str) else list(mistakes)
+        one = len(self.mistakes) == 1
+        super().__init__(self.mistakes[0] if one else "\n".join(f"  - {text}" for text in ["", *self.mistakes])[4:])
+
+
+class FeatureError(ConfigError):
+    """A feature is unknown, doubled, lacks a package or another feature, or waits for itself."""
+
+
+class ModuleError(ConfigError):
+    """A module cannot be imported, holds no ``Module``, or adds a name that is taken."""
+
+
+class ResourceError(ConfigError):
+    """A resource names something its model lacks, or asks for what cannot be had."""
+
+
+class LoginRequired(FlaskkitError, Unauthorized):
+    """The request needs a logged-in user and came from a stranger: 401, RFC 9110 section 15.5.2."""
+
+
+class Rejected(FlaskkitError, UnprocessableEntity):
+    """Values that cannot be stored: 422, RFC 9110 section 15.5.21.
+
+    ``errors`` maps field names to messages; a message about no single field has the name "".
+    """
+
+    def __init__(self, errors: Mapping[str, list[str]], description: str | None = None) -> None:
+        UnprocessableEntity.__init__(self, description or "Some values cannot be accepted.")
+        self.errors = dict(errors)
+
+
+class Conflicting(Rejected, Conflict):
+    """Values that collide with other rows: 409, RFC 9110 section 15.5.10. ``errors`` as in ``Rejected``."""
+
+    code = 409
+
+    def __init__(self, errors: Mapping[str, list[str]], description: str | None = None) -> None:
+        super().__init__(errors, description or "This collides with what is already stored.")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" with the nearest of *known*, or "" where none is near."""
+    words = list(known)
+    near = get_close_matches(word, words, n=1) or [other for other in words if word and other.startswith(word)]
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,151 @@
+"""Feature: one switchable part of an app, its settings, and the order in which features are wired.
+
+    @dataclass(frozen=True)
+    class Greeting(Feature):
+        "Say hello at /hello."
+
+        name: ClassVar[str] = "greeting"
+        words: str = setting("Hello!", help="What is said.")
+
+        def init_app(self, app: Flask) -> None:
+            app.add_url_rule("/hello", "hello", lambda: self.words)
+
+Packages offer features in the entry-point group ``flaskkit.features``; flaskkit's own are declared there too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from flask import Flask
+
+from flaskkit.errors import FeatureError, did_you_mean
+
+if TYPE_CHECKING:
+    from flaskkit.config import Config
+    from flaskkit.module import Module
+
+GROUP = "flaskkit.features"
+
+
+class Extension(Protocol):
+    """Any Flask extension object."""
+
+    def init_app(self, app: Flask) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One part of an app. Subclasses are frozen dataclasses; their fields, made by ``setting()``, are the settings.
+
+    ``requires`` names features that must be on; ``after`` names those that are wired before this one if they
+    are on. State belongs to an app and so to ``app.extensions``: one feature object may serve several apps.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+
+    def mistakes(self, config: Config) -> Iterable[str]:
+        """Return what is wrong with these settings in this *config*, a sentence each, with what to write instead."""
+        return ()
+
+    def init_app(self, app: Flask) -> None:
+        """Wire the feature into *app*. Called once for each app, in order."""
+
+    def init_module(self, app: Flask, module: Module) -> None:
+        """Take up what *module* adds for this feature. Called after every feature's ``init_app``."""
+
+
+def setting(default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", secret: bool = False) -> Any:
+    """Declare a setting of a feature: a typed attribute with a default, or one that must be given.
+
+    *key* is the native ``app.config`` key that receives the value, if the extension has one. *help* is a
+    sentence, with the unit. A *secret* is masked wherever settings are shown.
+    """
+    return dataclasses.field(
+        default=default, kw_only=True, repr=not secret, metadata={"key": key, "help": help, "secret": secret}
+    )
+
+
+@dataclass(frozen=True)
+class Wired(Feature):
+    """A Flask extension object taken as a feature: ``init_app`` is the extension's own."""
+
+    extension: Any
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return type(self.extension).__name__.lower()
+
+    def init_app(self, app: Flask) -> None:
+        self.extension.init_app(app)
+
+
+def available() -> dict[str, EntryPoint]:
+    """Return the entry points of all installed features by name, without importing one."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def find(name: str) -> type[Feature]:
+    """Import and return the installed feature class called *name*.
+
+    Raises:
+        FeatureError: no such feature, or a package it needs is missing.
+    """
+    points = available()
+    if name not in points:
+        raise FeatureError(f"There is no feature {name!r}.{did_you_mean(name, points)}")
+    point = points[name]
+    try:
+        found: type[Feature] = point.load()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package == point.module.partition(".")[0]:
+            raise
+        provider = point.dist.name if point.dist else point.module.partition(".")[0]
+        raise FeatureError(
+            f"Feature {name!r} needs the package {package!r}. Install it with: pip install '{provider}[{name}]'"
+        ) from error
+    return found
+
+
+def in_order(features: Iterable[Feature]) -> tuple[Feature, ...]:
+    """Return *features* as given, except that each follows what it ``requires`` and what it names in ``after``.
+
+    Raises:
+        FeatureError: a required feature is off, or features wait for each other.
+    """
+    by_name = {feature.name: feature for feature in features}
+    mistakes = [
+        f"Feature {feature.name!r} needs feature {needed!r}, which is switched off."
+        for feature in by_name.values()
+        for needed in feature.requires
+        if needed not in by_name
+    ]
+    if mistakes:
+        raise FeatureError(mistakes)
+    waits = {
+        feature.name: [other for other in (*feature.requires, *feature.after) if other in by_name]
+        for feature in by_name.values()
+    }
+    try:
+        TopologicalSorter(waits).prepare()
+    except CycleError as error:
+        circle = " → ".join(repr(name) for name in error.args[1])
+        raise FeatureError(f"These features wait for each other: {circle}.") from None
+    placed: dict[str, Feature] = {}
+
+    def place(name: str) -> None:
+        for other in waits[name]:
+            place(other)
+        placed.setdefault(name, by_name[name])
+
+    for name in by_name:
+        place(name)
+    return tuple(placed.values())

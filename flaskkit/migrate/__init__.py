@@ -1,0 +1,49 @@
+"""Feature `migrate`: Flask-Migrate's ``flask db …`` with models that are always seen and no accidents.
+
+autogenerate.py      what `flask db migrate` may look at, and when it refuses
+templates/flask/     what `flask db init` writes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+import flask_migrate
+from flask import Flask
+
+from flaskkit.feature import Feature, setting
+from flaskkit.migrate.autogenerate import guard, owned_only, render
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Migrate(Feature):
+    """Migrations, on Flask-Migrate and Alembic: flask db …"""
+
+    name: ClassVar[str] = "migrate"
+    requires: ClassVar[tuple[str, ...]] = ("db",)
+
+    directory: str = setting("migrations", help="Folder of the migrations, from where `flask` is run.")
+
+    def init_app(self, app: Flask) -> None:
+        migrate = flask_migrate.Migrate(
+            app,
+            app.extensions["sqlalchemy"],
+            directory=self.directory,
+            process_revision_directives=guard(app),
+            include_object=owned_only(app),
+            render_item=render,
+        )
+        migrate.configure(_own_template)
+
+
+def _own_template(config: Any) -> Any:
+    """Let `flask db init` write flaskkit's template, unless another one or several databases are asked for."""
+    asked = getattr(click.get_current_context(silent=True), "params", {})
+    if config.template_directory is None and not asked.get("template") and not asked.get("multidb"):
+        config.template_directory = str(TEMPLATES)
+    return config

@@ -1,0 +1,79 @@
+"""Module: what one package adds to an app.
+
+# shop/__init__.py
+module = Module("shop", blueprints=[pages], resources=[products], commands=[load])
+
+Config("shop", modules=["shop"])       by dotted name: the package's attribute ``module``
+Config("shop", modules=[module])       or the object itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import click
+from flask import Blueprint
+
+from flaskkit.errors import ModuleError, did_you_mean
+from flaskkit.resource import Resource
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """What a package adds: blueprints (Flask's or flask-smorest's), resources, commands and contributions.
+
+    ``contributions`` maps feature names to what that feature accepts, told on the feature's page; those for
+    features that are off are not looked at.
+    """
+
+    name: str
+    blueprints: Sequence[Blueprint] = ()
+    resources: Sequence[Resource] = ()
+    commands: Sequence[click.Command] = ()
+    contributions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
+    """Import what is given by dotted name, and check each resource against its model.
+
+    Raises:
+        ModuleError: a name that cannot be imported, that has no ``Module`` called ``module``, or a module or
+            resource name used twice.
+        ResourceError: what a resource names, its model lacks.
+    """
+    loaded = tuple(_import(module) if isinstance(module, str) else module for module in modules)
+    for module in loaded:
+        if not isinstance(module, Module):
+            raise ModuleError(f"modules takes Module objects or dotted names, not {module!r}.")
+    _only_once([module.name for module in loaded], "modules")
+    _only_once([resource.name for module in loaded for resource in module.resources], "resources")
+    for module in loaded:
+        for resource in module.resources:
+            resource.check()
+    return loaded
+
+
+def _import(name: str) -> Module:
+    try:
+        package = import_module(name)
+    except ModuleNotFoundError as error:
+        # A package that exists and misses something itself is a bug of its own: show that one.
+        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+            raise
+        raise ModuleError(f"Module {name!r} cannot be imported: {error}.") from error
+    if not isinstance(getattr(package, "module", None), Module):
+        hint = did_you_mean("module", (key for key, value in vars(package).items() if isinstance(value, Module)))
+        raise ModuleError(
+            f"{name!r} has no Module named 'module'.{hint} Write in it: module = Module({name.rpartition('.')[2]!r}, …)"
+        )
+    found: Module = package.module
+    return found
+
+
+def _only_once(names: Sequence[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ModuleError(f"Two {what} have the name {name!r}.")

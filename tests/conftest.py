@@ -1,0 +1,100 @@
+"""What all tests share: a database of their own, and apps that are started and put away.
+
+The database is a new SQLite file for each test. With FLASKKIT_TEST_URL the suite runs on that server instead: each
+worker makes a database of its own there, emptied before each test.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, create_engine, event, make_url, text
+
+from flaskkit import Config, create_app
+from flaskkit.db.engine import understood
+
+SERVER = os.environ.get("FLASKKIT_TEST_URL", "")
+
+
+def pytest_report_header() -> str:
+    missing = [name for name in ("FLASKKIT_POSTGRES_URL", "FLASKKIT_MARIADB_URL") if name not in os.environ]
+    tried = make_url(SERVER).get_backend_name() if SERVER else "sqlite"
+    left_out = f"; left out, for lack of a URL: {', '.join(missing)}" if missing and not SERVER else ""
+    return f"flaskkit on {tried}{left_out}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.environ.get("CI") and not hasattr(config, "workerinput"):
+        missing = [name for name in ("FLASKKIT_POSTGRES_URL", "FLASKKIT_MARIADB_URL") if name not in os.environ]
+        if missing:
+            raise pytest.UsageError(f"CI needs {' and '.join(missing)}.")
+
+
+@pytest.fixture
+def database_url(tmp_path: Path, worker_id: str) -> str:
+    """URL of an empty database."""
+    return empty_database(SERVER, f"flaskkit_{worker_id}") if SERVER else f"sqlite:///{tmp_path / 'test.db'}"
+
+
+def empty_database(server: str, name: str) -> str:
+    """Make the database *name* anew on *server* and return its URL."""
+    url = understood(server)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        if url.get_backend_name() == "postgresql":
+            connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        else:
+            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def count_statements() -> Callable[[], Any]:
+    """Return a context manager that gives the list of statements sent to any database."""
+
+    @contextmanager
+    def counting() -> Iterator[list[str]]:
+        seen: list[str] = []
+
+        def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            seen.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            yield seen
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+
+    return counting
+
+
+@pytest.fixture
+def start(database_url: str) -> Iterator[Callable[..., Flask]]:
+    """Return a function that makes an app with its tables: ``start(features=["db"], modules=[module])``."""
+    apps: list[Flask] = []
+
+    def start(*, tables: bool = True, **config: Any) -> Flask:
+        made = Config("testapp", **{"env": "testing", **config})
+        if "db" in [feature.name for feature in made.features]:
+            made = made.replace(db={"url": database_url})
+        app = create_app(made)
+        apps.append(app)
+        if tables and "sqlalchemy" in app.extensions:
+            result = app.test_cli_runner().invoke(args=["kit", "create-tables"])
+            assert result.exit_code == 0, result.output
+        return app
+
+    yield start
+    for app in apps:
+        if "sqlalchemy" in app.extensions:
+            with app.app_context():
+                for engine in app.extensions["sqlalchemy"].engines.values():
+                    engine.dispose()

@@ -1,0 +1,146 @@
+"""flask db …: as Flask-Migrate documents, with models always seen and no accidents."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODELS = """
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+from flaskkit import IntegerKey, Model, Module, Timestamps
+
+class Maker(IntegerKey, Timestamps, Model):
+    name: Mapped[str] = mapped_column(unique=True)
+
+class Thing(IntegerKey, Model):
+    name: Mapped[str]
+    maker_id: Mapped[int] = mapped_column(ForeignKey("maker.id", ondelete="CASCADE"))
+
+module = Module("shop")
+"""
+APP = """
+import os
+from flaskkit import Config, create_app
+config = Config.load("app", env="testing", features=["db", "migrate"], modules=["shop"], environ=os.environ)
+app = create_app(config)
+"""
+
+
+class Project:
+    """A folder with an app, in which ``flask`` is run as a user would."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder, self.url = folder, url
+        self.write("app.py", APP)
+        self.write("shop.py", MODELS)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def flask(self, *arguments, fails=False):
+        environ = {**os.environ, "APP_DB_URL": self.url, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
+        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, said
+        assert "Warning" not in said
+        return said
+
+    def python(self, code):
+        code = f"from app import app\nfrom shop import *\nfrom flaskkit import db\nwith app.app_context():\n    {code}"
+        environ = {**os.environ, "APP_DB_URL": self.url}
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    @property
+    def migrations(self):
+        return sorted(self.folder.glob("migrations/versions/*.py"))
+
+
+@pytest.fixture
+def project(tmp_path, database_url):
+    return Project(tmp_path, database_url)
+
+
+def test_a_project_lives_with_migrations(project):
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    first = project.migrations[0].read_text()
+    assert "name=op.f('uq_maker_name')" in first
+    assert "from flaskkit import UTCDateTime" in first
+    project.flask("db", "upgrade")
+    assert "No new upgrade operations detected" in project.flask("db", "check")
+    assert "No changes in schema detected" in project.flask("db", "migrate")
+    assert len(project.migrations) == 1
+
+    project.python(
+        "m = Maker(name='a'); db.session.add(m); db.session.flush(); "
+        "db.session.add(Thing(name='t', maker_id=m.id)); db.session.commit()"
+    )
+    changed = MODELS.replace(
+        "name: Mapped[str] = mapped_column(unique=True)", "name: Mapped[str]\n    town: Mapped[str | None]"
+    )
+    project.write("shop.py", changed)
+    assert "New upgrade operations detected" in project.flask("db", "check", fails=True)
+    project.flask("db", "migrate", "-m", "second")
+    project.flask("db", "upgrade")
+    assert project.python("print(db.session.query(Thing).count())") == "1"
+    project.flask("db", "downgrade")
+    assert project.python("print(db.session.query(Thing).count())") == "1"
+
+
+def test_an_app_without_models_is_refused_a_migration(project):
+    project.flask("db", "init")
+    project.write("shop.py", "from flaskkit import Module\nmodule = Module('shop')\n")
+    said = project.flask("db", "migrate", fails=True)
+    assert "This app has no models" in said
+    assert "Modules imported: shop. Name yours in Config(modules=[…])." in said
+    assert project.migrations == []
+
+
+def test_a_migration_that_would_drop_every_table_is_refused(project):
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.write(
+        "shop.py",
+        MODELS.replace("class Maker", "class Builder")
+        .replace("class Thing", "class Piece")
+        .replace("maker.id", "builder.id"),
+    )
+    said = project.flask("db", "migrate", fails=True)
+    assert "This migration would drop every table (maker, thing). Modules imported: shop." in said
+    assert len(project.migrations) == 1
+
+
+def test_tables_are_not_made_beside_migrations(project):
+    project.flask("db", "init")
+    assert "This app has migrations in migrations/. Run: flask db upgrade" in project.flask(
+        "kit", "create-tables", fails=True
+    )
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing_behind(project):
+    if not project.url.startswith(("sqlite", "postgresql")):
+        return  # MariaDB commits each CREATE TABLE by itself.
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    file = project.migrations[0]
+    file.write_text(file.read_text().replace("def downgrade", "    raise SystemError('half way')\n\ndef downgrade"))
+    project.flask("db", "upgrade", fails=True)
+    assert project.python("print(db.inspect(db.engine).get_table_names())") in ("[]", "['alembic_version']")
+
+
+def test_an_unreachable_database_is_named_without_its_password(project):
+    project.flask("db", "init")
+    project.url = "postgresql://me:hush-hush@127.0.0.1:1/none"
+    said = project.flask("db", "upgrade", fails=True)
+    assert "The database postgresql+psycopg://me:***@127.0.0.1:1/none cannot be used" in said
+    assert "hush-hush" not in said
+    assert "Traceback" not in said
