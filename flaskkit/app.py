@@ -83,7 +83,7 @@ def create_app(config: Config) -> Flask:
     mistakes = config.mistakes()
     if mistakes:
         raise ConfigError(mistakes)
-    features = in_order(config._features())
+    features = in_order(config.feature_objects())
     modules = load(config.modules)
     app = Flask(config.import_name, **config.flask_options)
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)

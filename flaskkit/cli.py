@@ -34,11 +34,10 @@ def features() -> None:
 @with_appcontext
 def settings() -> None:
     """List every setting, its value and where it comes from. Secrets are masked."""
-    rows = []
-    for feature, name, value, origin, secret in current_app.extensions["flaskkit"].config.settings():
-        rows.append(
-            (f"{feature}.{name}" if feature else name, "********" if secret and value else _shown(value), origin)
-        )
+    rows = [
+        (name, "********" if secret and value else _shown(value), origin)
+        for name, value, origin, secret in current_app.extensions["flaskkit"].config.settings()
+    ]
     _table(("setting", "value", "from"), rows)
 
 

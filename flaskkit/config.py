@@ -15,10 +15,11 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import msgspec
 from flask import Flask
@@ -30,6 +31,7 @@ from flaskkit.module import Module
 
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105
 SHORTEST_SECRET = 32
+EXAMPLES = ("changeme", "example", "insecure", "mysecret", "placeholder", "replace", "secretkey", "yoursecret")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Config:
 
     import_name: str
     env: Literal["production", "development", "testing"] = "production"
-    secret_key: str | tuple[str, ...] | list[str] = field(default=(), repr=False)
+    secret_key: str | Sequence[str] = field(default=(), repr=False)
     features: Sequence[Feature | Extension | str] = ()
     modules: Sequence[Module | str] = ()
     flask: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -57,34 +59,30 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        mistakes, unusable = [], []
-        for name in ("env", "secret_key"):
-            mistakes += _type_mistake(f"{name!r}", getattr(self, name), _CORE[name], secret=name == "secret_key")
-        mistakes += [
+        mistakes = _Mistakes()
+        for name, kind in _CORE.items():
+            with mistakes.noted():
+                _Given(getattr(self, name), repr(name), "code").read(kind, secret=name == "secret_key")
+        small = [
             f"{key!r} is no key of Flask's config: write it in capitals." for key in self.flask if key != key.upper()
         ]
-        for name in ("features", "modules"):
-            if isinstance(getattr(self, name), str):
-                mistakes.append(f"{name!r} is a list, not one text.")
-                object.__setattr__(self, name, ())
-        found: list[Feature] = []
-        for given in self.features:
-            try:
-                found.append(_as_feature(given))
-            except FeatureError as error:
-                unusable += error.mistakes
-        names = [feature.name for feature in found]
-        unusable += [f"Two features have the name {name!r}." for name in dict.fromkeys(names) if names.count(name) > 1]
-        for feature in found:
-            for declared, kind in _settings(type(feature)).items():
-                where = f"{declared.name!r} of feature {feature.name!r}"
-                value = getattr(feature, declared.name)
-                mistakes += _type_mistake(where, value, kind, secret=declared.metadata["secret"])
-        if mistakes or unusable:
-            raise (ConfigError if mistakes else FeatureError)([*mistakes, *unusable])
-        keys = (self.secret_key,) if isinstance(self.secret_key, str) else tuple(self.secret_key)
+        features: list[Feature] = []
+        for given in self.features if not isinstance(self.features, str) else ():
+            with mistakes.noted():
+                features.append(_as_feature(given))
+        names = [feature.name for feature in features]
+        doubles = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        for feature in features:
+            for declared, kind in settings_of(type(feature)).items():
+                spelt = f"{declared.name!r} of feature {feature.name!r}"
+                with mistakes.noted():
+                    _Given(getattr(feature, declared.name), spelt, "code").read(kind, declared.metadata["secret"])
+        mistakes.add(ConfigError, small)
+        mistakes.add(FeatureError, [f"Two features have the name {name!r}." for name in doubles])
+        mistakes.report()
+        keys = [self.secret_key] if isinstance(self.secret_key, str) else self.secret_key
         object.__setattr__(self, "secret_key", tuple(key for key in keys if key))
-        object.__setattr__(self, "features", tuple(found))
+        object.__setattr__(self, "features", tuple(features))
         object.__setattr__(self, "modules", tuple(self.modules))
 
     @classmethod
@@ -107,98 +105,57 @@ class Config:
         Raises:
             ConfigError: every mistake from every source, each with what to write instead.
         """
-        sources = [_Source("code", code)]
-        if mapping is not None:
-            sources.append(_Source("mapping", mapping))
-        mistakes: list[str] = []
+        mistakes = _Mistakes()
+        given = {**_from_table(code, "code"), **_from_table(mapping or {}, "mapping")}
         if toml is not None:
             try:
-                sources.append(_Source(f"file {Path(toml).name}", tomllib.loads(Path(toml).read_text("utf-8"))))
+                given |= _from_table(tomllib.loads(Path(toml).read_text("utf-8")), f"file {Path(toml).name}")
             except (OSError, ValueError) as error:
-                mistakes.append(f"{str(toml)!r} cannot be read: {error}.")
+                mistakes.add(ConfigError, [f"{str(toml)!r} cannot be read: {error}."])
         if environ is not None:
-            given = [one for source in sources for one in source.values.get("features", ())]
-            names = {getattr(one, "name", one) for one in given} | {*available()}
-            sources.append(_Source("environment", _from_environ(environ, prefix, names, mistakes), prefix))
-        return cls._merged(import_name, sources, mistakes)
-
-    @classmethod
-    def _merged(cls, import_name: str, sources: list[_Source], mistakes: list[str]) -> Self:
-        fields: dict[str, Any] = {}
-        origins: dict[str, str] = {}
-        for source in sources:
-            for name in [name for name in source.values if name in _CORE]:
-                try:
-                    value = _read(source, source.values[name], _CORE[name], name)
-                except ConfigError as error:
-                    mistakes += error.mistakes
-                    continue
-                fields[name] = {**fields.get(name, {}), **value} if isinstance(value, Mapping) else value
-                keys = [f"{name}.{key}" for key in value] if isinstance(value, Mapping) else [name]
-                origins.update(dict.fromkeys(keys, source.origin(name)))
-        features: list[Feature] = []
-        for given in fields.pop("features", ()):
-            try:
-                feature = find(given) if isinstance(given, str) else _as_feature(given)
-                features.append(_with_settings(feature, sources, origins, mistakes))
-            except FeatureError as error:
-                mistakes += error.mistakes
-        on = {feature.name for feature in features}
-        for source in sources:
-            for name in source.values:
-                if name not in _CORE and name not in on and name not in available():
-                    known = [*_CORE, *on, *available()]
-                    mistakes.append(f"{source.spell(name)} is not a setting.{did_you_mean(name, known)}")
-        config = cls(import_name)
-        try:
-            config = cls(import_name, features=features, **fields, origins=origins)
-        except ConfigError as error:
-            if not mistakes:
-                raise
-            mistakes += error.mistakes
-        if mistakes:
-            raise ConfigError(dict.fromkeys(mistakes))
-        return config
+            tables = {path[0] for path in given} | {*available(), "flask"}
+            tables |= {getattr(one, "name", one) for one in getattr(given.get(("", "features")), "value", ())}
+            given |= _from_environ(environ, prefix, tables - {""})
+        return cls(import_name)._given(given, mistakes)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other fields, or with other settings: ``replace(env="testing", db={"url": "sqlite://"})``.
 
-        ``flask`` is merged; everything else is replaced.
+        ``flask`` and ``flask_options`` are merged; everything else is replaced.
+
+        Raises:
+            ConfigError: a name or a type is wrong.
         """
-        features = list(changes.pop("features", self.features))
-        mistakes: list[str] = []
-        for name in [name for name in changes if name not in _CORE]:
-            source = _Source("code", {name: changes.pop(name)})
-            at = [i for i, feature in enumerate(features) if not isinstance(feature, str) and feature.name == name]
-            if not at:
-                mistakes.append(f"{name!r} is not a setting.{did_you_mean(name, [*_CORE, *self._names()])}")
-            for i in at:
-                features[i] = _with_settings(features[i], [source], {}, mistakes)
-        if mistakes:
-            raise ConfigError(mistakes)
-        if "flask" in changes:
-            changes["flask"] = {**self.flask, **changes["flask"]}
-        return dataclasses.replace(self, features=features, **changes)
+        return self._given(_from_table(changes, "code"), _Mistakes())
 
     def with_(self, *features: Feature | Extension | str) -> Self:
         """Return a copy in which *features* are on; one that has the name of another takes its place."""
         new = {feature.name: feature for feature in map(_as_feature, features)}
-        kept = [new.pop(feature.name, feature) for feature in self._features()]
+        kept = [new.pop(feature.name, feature) for feature in self.feature_objects()]
         return dataclasses.replace(self, features=[*kept, *new.values()])
 
     def without(self, *names: str) -> Self:
-        """Return a copy in which the features called *names* are off."""
+        """Return a copy in which the features called *names* are off.
+
+        Raises:
+            FeatureError: one of them is not on.
+        """
+        on = {feature.name: feature for feature in self.feature_objects()}
         for name in names:
-            if name not in self._names():
-                raise FeatureError(f"Feature {name!r} is not on.{did_you_mean(name, self._names())}")
-        return dataclasses.replace(self, features=[f for f in self._features() if f.name not in names])
+            if name not in on:
+                raise FeatureError(f"Feature {name!r} is not on.{did_you_mean(name, on)}")
+            del on[name]
+        return dataclasses.replace(self, features=list(on.values()))
+
+    def feature_objects(self) -> tuple[Feature, ...]:
+        """Return ``features`` as the objects they became, whatever they were given as."""
+        return self.features  # type: ignore[return-value]
 
     def mistakes(self) -> list[str]:
         """Return what keeps this config from starting in its ``env``, a sentence each; empty when nothing does."""
         found: list[str] = []
         if self.env == "production":
-            native = self.flask.get("SECRET_KEY")
-            keys = [native] if native else list(self.secret_key)
+            keys = [self.flask["SECRET_KEY"]] if self.flask.get("SECRET_KEY") else self.secret_key
             if not keys:
                 found.append(f"'secret_key' is missing. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY.")
             elif any(len(key) < SHORTEST_SECRET for key in keys):
@@ -206,35 +163,68 @@ class Config:
             elif any(_looks_like_an_example(key) for key in keys):
                 found.append(f"'secret_key' looks like an example. Make one with: {MAKE_SECRET}")
             if self.flask.get("DEBUG", get_debug_flag()):
-                found.append(
-                    "Debug mode is on in production. Leave out --debug and FLASK_DEBUG, or set APP_ENV=development."
-                )
-        for feature in self._features():
-            found += feature.mistakes(self)
-        return found
+                way_out = "Leave out --debug and FLASK_DEBUG, or set APP_ENV=development."
+                found.append(f"Debug mode is on in production. {way_out}")
+        return found + [text for feature in self.feature_objects() for text in feature.mistakes(self)]
 
-    def settings(self) -> Iterator[tuple[str, str, Any, str, bool]]:
-        """Yield (feature, setting, value, origin, secret) of everything set; core settings have the feature ""."""
-        for name in ("env", "secret_key", "modules"):
-            yield "", name, getattr(self, name), self.origins.get(name, self._origin(name)), name == "secret_key"
-        for feature in self._features():
-            for declared in _settings(type(feature)):
-                value = getattr(feature, declared.name)
-                origin = self.origins.get(f"{feature.name}.{declared.name}")
-                if origin is None:
-                    origin = "default" if value == declared.default else "code"
-                yield feature.name, declared.name, value, origin, declared.metadata.get("secret", False)
-        for key, value in self.flask.items():
-            yield "flask", key, value, self.origins.get(f"flask.{key}", "code"), is_secret(key)
+    def settings(self) -> Iterator[tuple[str, Any, str, bool]]:
+        """Yield (name, value, origin, secret) of everything that is set, settings of features as "feature.name"."""
+        rows = [(name, getattr(self, name), name == "secret_key") for name in ("env", "secret_key", "modules")]
+        defaults: dict[str, Any] = {"env": "production", "secret_key": (), "modules": ()}
+        for feature in self.feature_objects():
+            for declared in settings_of(type(feature)):
+                name = f"{feature.name}.{declared.name}"
+                rows.append((name, getattr(feature, declared.name), declared.metadata["secret"]))
+                defaults[name] = declared.default
+        rows += [(f"flask.{key}", value, is_secret(key)) for key, value in self.flask.items()]
+        for name, value, secret in rows:
+            unchanged = name in defaults and value == defaults[name]
+            yield name, value, self.origins.get(name, "default" if unchanged else "code"), secret
 
-    def _origin(self, name: str) -> str:
-        return "code" if getattr(self, name) != Config.__dataclass_fields__[name].default else "default"
+    def _given(self, given: Mapping[tuple[str, str], _Given], mistakes: _Mistakes) -> Self:
+        """Return a copy with what is *given*, after reporting every mistake in it."""
+        changes: dict[str, Any] = {"flask": dict(self.flask), "flask_options": dict(self.flask_options)}
+        features: list[Feature | type[Feature]] = list(self.feature_objects())
+        if ("", "features") in given:
+            features = []
+            with mistakes.noted():
+                for one in given["", "features"].read(_CORE["features"]):
+                    with mistakes.noted():
+                        features.append(find(one) if isinstance(one, str) else _as_feature(one))
+        kinds = {f.name: settings_of(f if isinstance(f, type) else type(f)) for f in features}
+        settings: dict[str, dict[str, Any]] = {name: {} for name in kinds}
+        for (table, name), value in given.items():
+            if (table, name) == ("", "features"):
+                continue
+            with mistakes.noted():
+                if table in ("flask", "flask_options"):
+                    changes[table][name] = value.native(name) if value.text else value.value
+                elif table in kinds:
+                    declared, kind = _declared(kinds[table], table, name, value)
+                    settings[table][name] = value.read(kind, declared.metadata["secret"])
+                elif not table and name in _CORE:
+                    changes[name] = value.read(_CORE[name], secret=name == "secret_key")
+                elif table not in available():
+                    known = [*_CORE, *kinds, *available()]
+                    spelt = [f"APP_{word}".upper() for word in known] if value.text else known
+                    hint = did_you_mean(value.spelt if value.text else table or name, spelt)
+                    raise ConfigError(f"{value.spelt} is not a setting.{hint}")
+        made = []
+        for feature in features:
+            with mistakes.noted():
+                made.append(_made(feature, settings[feature.name]))
+        origins = {f"{table}.{name}".lstrip("."): value.origin for (table, name), value in given.items()}
+        copy = self
+        with mistakes.noted():
+            copy = dataclasses.replace(self, features=made, origins={**self.origins, **origins}, **changes)
+        mistakes.report()
+        return copy
 
-    def _features(self) -> tuple[Feature, ...]:
-        return self.features  # type: ignore[return-value]  # names became objects in __post_init__
 
-    def _names(self) -> list[str]:
-        return [feature.name for feature in self._features()]
+def settings_of(feature: type[Feature]) -> dict[dataclasses.Field[Any], Any]:
+    """Return the settings that *feature* declares, each with its type."""
+    hints = get_type_hints(feature)
+    return {declared: hints[declared.name] for declared in dataclasses.fields(feature) if "help" in declared.metadata}
 
 
 def is_secret(key: str) -> bool:
@@ -243,31 +233,86 @@ def is_secret(key: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Source:
-    kind: str
-    values: Mapping[str, Any]
-    prefix: str = ""
+class _Given:
+    """One value from one source. *spelt* is how the user wrote its name; *text* says that it is yet to be parsed."""
 
-    def origin(self, *path: str) -> str:
-        return f"environment {self.spell(*path)}" if self.prefix else self.kind
+    value: Any
+    spelt: str
+    origin: str
+    text: bool = False
 
-    def spell(self, *path: str) -> str:
-        return self.prefix + "_".join(path).upper() if self.prefix else repr(".".join(path))
+    def read(self, kind: Any, secret: bool = False) -> Any:
+        """Return the value as *kind*."""
+        value = self.value
+        if self.text and any(get_origin(one) in (tuple, list, Sequence) for one in (kind, *get_args(kind))):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        try:
+            return msgspec.convert(value, kind, strict=not self.text)
+        except msgspec.ValidationError:
+            raise ConfigError(f"{self.spelt} {_expected(kind, value, secret)}") from None
+        except TypeError:
+            return value  # Of a kind that msgspec does not know, such as a model class: the feature checks it.
+
+    def native(self, key: str) -> Any:
+        """Return the value as the native config *key* takes it."""
+        if key not in _NATIVE:
+            hint = did_you_mean(key, _NATIVE)
+            raise ConfigError(f"{self.spelt} has no declared type; set {key} in code or TOML.{hint}")
+        return self.read(_NATIVE[key], is_secret(key))
+
+
+class _Mistakes(list[ConfigError]):
+    """Everything found wrong, until it is reported at once."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            self.append(error)
+
+    def add(self, kind: type[ConfigError], texts: Iterable[str]) -> None:
+        self.extend(kind(text) for text in texts)
+
+    def report(self) -> None:
+        if self:
+            kind = FeatureError if all(isinstance(error, FeatureError) for error in self) else ConfigError
+            raise kind(dict.fromkeys(text for error in self for text in error.mistakes))
 
 
 _CORE: dict[str, Any] = {
-    name: kind for name, kind in get_type_hints(Config).items() if name not in ("import_name", "origins")
+    **{name: kind for name, kind in get_type_hints(Config).items() if name in ("env", "secret_key")},
+    **dict.fromkeys(("features", "modules"), Sequence[Any]),
 }
-_LISTS = ("features", "modules")
-# Keys whose default is None in Flask; the type of every other key is that of its default.
-_NATIVE_TYPES: dict[str, type] = {
+# The type of a native key is that of Flask's default; where that is None, it is told here.
+_NATIVE: dict[str, type] = {
     **{key: type(value) for key, value in Flask.default_config.items() if isinstance(value, bool | int | str)},
     **dict.fromkeys(("SERVER_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "SESSION_COOKIE_SAMESITE"), str),
     **dict.fromkeys(("MAX_CONTENT_LENGTH", "SEND_FILE_MAX_AGE_DEFAULT", "PERMANENT_SESSION_LIFETIME"), int),
-    **dict.fromkeys(
-        ("DEBUG", "TESTING", "TEMPLATES_AUTO_RELOAD", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool
-    ),
+    **dict.fromkeys(("DEBUG", "TEMPLATES_AUTO_RELOAD", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
 }
+
+
+def _from_table(table: Mapping[str, Any], origin: str) -> dict[tuple[str, str], _Given]:
+    found: dict[tuple[str, str], _Given] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping) and key not in _CORE:
+            found |= {(key, name): _Given(one, repr(f"{key}.{name}"), origin) for name, one in value.items()}
+        else:
+            found["" if key in _CORE else key, key if key in _CORE else ""] = _Given(value, repr(key), origin)
+    return found
+
+
+def _from_environ(environ: Mapping[str, str], prefix: str, tables: Iterable[str]) -> dict[tuple[str, str], _Given]:
+    found = {}
+    for variable, text in environ.items():
+        if variable.startswith(prefix):
+            name = variable.removeprefix(prefix).lower()
+            table = max((t for t in tables if name not in _CORE and name.startswith(f"{t}_")), key=len, default="")
+            name = name.removeprefix(f"{table}_") if table else name
+            given = _Given(text, variable, f"environment {variable}", text=True)
+            found[table, name.upper() if table == "flask" else name] = given
+    return found
 
 
 def _as_feature(given: Any) -> Feature:
@@ -282,137 +327,41 @@ def _as_feature(given: Any) -> Feature:
     raise FeatureError(f"features takes names, features and Flask extensions, not {given!r}.")
 
 
-def _settings(feature: type[Feature]) -> dict[dataclasses.Field[Any], Any]:
-    hints = get_type_hints(feature)
-    return {f: hints[f.name] for f in dataclasses.fields(feature) if "help" in f.metadata}
-
-
-def _with_settings(
-    feature: Feature | type[Feature], sources: Iterable[_Source], origins: dict[str, str], mistakes: list[str]
-) -> Feature:
-    kind = feature if isinstance(feature, type) else type(feature)
-    kinds = {declared.name: (declared, hint) for declared, hint in _settings(kind).items()}
-    changes = {}
-    for source in sources:
-        table = source.values.get(feature.name, {})
-        if not isinstance(table, Mapping):
-            mistakes.append(f"{source.spell(feature.name)} is a table of settings, not {table!r}.")
-            continue
-        for name, value in table.items():
-            if name not in kinds:
-                hint = did_you_mean(name, kinds)
-                mistakes.append(
-                    f"{source.spell(feature.name, name)} is not a setting of feature {feature.name!r}.{hint}"
-                )
-                continue
-            declared, wanted = kinds[name]
-            try:
-                changes[name] = _read(source, value, wanted, feature.name, name, secret=declared.metadata["secret"])
-                origins[f"{feature.name}.{name}"] = source.origin(feature.name, name)
-            except ConfigError as error:
-                mistakes += error.mistakes
-    return _made(feature, changes) if isinstance(feature, type) else dataclasses.replace(feature, **changes)
-
-
-def _made(feature: type[Feature], settings: Mapping[str, Any]) -> Feature:
-    needed = [declared.name for declared in _settings(feature) if declared.default is dataclasses.MISSING]
-    missing = [
-        f"{name!r} of feature {feature.name!r} is missing; it has no default."
-        for name in needed
-        if name not in settings
-    ]
+def _made(feature: Feature | type[Feature], settings: Mapping[str, Any]) -> Feature:
+    """Return the feature with *settings*; a class becomes an object."""
+    if isinstance(feature, Feature):
+        return dataclasses.replace(feature, **settings)
+    needed = [declared.name for declared in settings_of(feature) if declared.default is dataclasses.MISSING]
+    missing = [name for name in needed if name not in settings]
     if missing:
-        raise FeatureError(missing)
+        raise FeatureError(f"{name!r} of feature {feature.name!r} is missing; it has no default." for name in missing)
     return feature(**settings)
 
 
-def _read(source: _Source, value: Any, kind: Any, *path: str, secret: bool = False) -> Any:
-    """Return *value* as *kind*: text from the environment is parsed, everything else must fit as it is."""
-    secret = secret or path == ("secret_key",)
-    if source.prefix and isinstance(value, str):
-        if path[0] in _LISTS or path == ("secret_key",):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        if getattr(kind, "__origin__", None) in (tuple, list):
-            value = [part.strip() for part in value.split(",") if part.strip()]
-        try:
-            return msgspec.convert(value, kind, strict=False)
-        except (msgspec.ValidationError, TypeError):
-            raise ConfigError(_wrong(source.spell(*path), value, kind, secret)) from None
-    if path[0] in (*_LISTS, "flask", "flask_options"):
-        return value
-    problems = _type_mistake(source.spell(*path), value, kind, secret=secret)
-    if problems:
-        raise ConfigError(problems)
-    return tuple(value) if isinstance(value, list) else value
+def _declared(
+    kinds: Mapping[dataclasses.Field[Any], Any], table: str, name: str, given: _Given
+) -> tuple[dataclasses.Field[Any], Any]:
+    for declared, kind in kinds.items():
+        if declared.name == name:
+            return declared, kind
+    if not name:
+        raise ConfigError(f"{given.spelt} is a table of settings, not {given.value!r}.")
+    hint = did_you_mean(name, [declared.name for declared in kinds])
+    raise ConfigError(f"{given.spelt} is not a setting of feature {table!r}.{hint}")
 
 
-def _type_mistake(where: str, value: Any, kind: Any, *, secret: bool) -> list[str]:
-    try:
-        msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError:
-        return [_wrong(where, value, kind, secret)]
-    except TypeError:
-        return []  # A type msgspec does not know, such as a model class: the feature checks it.
-    return []
-
-
-def _wrong(where: str, value: Any, kind: Any, secret: bool) -> str:
-    choices = getattr(kind, "__args__", ()) if getattr(kind, "__origin__", None) is Literal else ()
+def _expected(kind: Any, value: Any, secret: bool) -> str:
     shown = "what was given" if secret else repr(value)
-    if choices:
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"{where} must be one of {', '.join(map(repr, choices))}, not {shown}.{hint}"
-    name = (
-        "true or false"
-        if kind is bool
-        else getattr(kind, "__name__", str(kind))
-        if isinstance(kind, type)
-        else str(kind)
-    )
-    return f"{where} must be {name}, not {shown}."
-
-
-def _from_environ(environ: Mapping[str, str], prefix: str, names: Iterable[str], mistakes: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    tables = sorted({*names} - {*_CORE} | {"flask"}, key=len, reverse=True)
-    for variable, text in environ.items():
-        if not variable.startswith(prefix):
-            continue
-        rest = variable.removeprefix(prefix)
-        name = rest.lower()
-        table = next((table for table in tables if name.startswith(f"{table}_")), "")
-        if name in _CORE and name not in ("flask", "flask_options"):
-            values[name] = text
-        elif table == "flask":
-            key = rest[len("flask_") :]
-            if key not in _NATIVE_TYPES:
-                mistakes.append(
-                    f"{variable} has no declared type; set {key} in code or TOML.{did_you_mean(key, _NATIVE_TYPES)}"
-                )
-                continue
-            try:
-                values.setdefault("flask", {})[key] = msgspec.convert(text, _NATIVE_TYPES[key], strict=False)
-            except msgspec.ValidationError:
-                mistakes.append(_wrong(variable, text, _NATIVE_TYPES[key], is_secret(key)))
-        elif table:
-            values.setdefault(table, {})[name[len(table) + 1 :]] = text
-        else:
-            known = [f"{prefix}{word}".upper() for word in _CORE if not word.startswith("flask")]
-            mistakes.append(f"{variable} is not a setting.{did_you_mean(variable, known)}")
-    return values
+        return f"must be one of {', '.join(map(repr, choices))}, not {shown}.{hint}"
+    if kind == Sequence[Any]:
+        return f"must be a list, not {shown}."
+    name = "true or false" if kind is bool else kind.__name__ if type(kind) is type else str(kind)
+    return f"must be {name}, not {shown}."
 
 
 def _looks_like_an_example(key: str) -> bool:
-    words = (
-        "changeme",
-        "change-me",
-        "change_me",
-        "example",
-        "your-",
-        "your_",
-        "insecure",
-        "replace",
-        "placeholder",
-        "secret-key",
-    )
-    return len(set(key)) < 8 or any(word in key.lower() for word in words)
+    letters = "".join(filter(str.isalnum, key.lower()))
+    return len(set(key)) < 8 or any(word in letters for word in EXAMPLES)
