@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from flask import current_app
 from werkzeug.exceptions import Forbidden
@@ -32,10 +32,12 @@ class Policy:
     """Who may do something. Subclass it to write one; both answers must agree.
 
     *user* is ``None`` for a stranger. ``anonymous`` says whether a stranger may ever be allowed; documents and
-    menus read it.
+    menus read it. Where ``personal`` is False the answers are the same for everybody, and nobody is asked who they
+    are: no query, no ``Vary: Cookie``.
     """
 
     anonymous: bool = False
+    personal: bool = True
 
     def allows(self, user: Any, item: Any = None) -> bool:
         """Return whether *user* may do this to *item*, or to anything at all where *item* is None."""
@@ -58,6 +60,7 @@ class Policy:
 @dataclass(frozen=True)
 class _Always(Policy):
     answer: bool
+    personal: ClassVar[bool] = False  # type: ignore[misc]
 
     @property
     def anonymous(self) -> bool:  # type: ignore[override]
@@ -192,17 +195,20 @@ def caller() -> Caller:
     return found
 
 
-def require(policy: Policy, item: Any = None) -> Any:
-    """Return the current user, or None for a stranger, if *policy* allows them; otherwise raise.
+def user_for(policy: Policy) -> Any:
+    """Return the current user as *policy* needs it: None for a stranger, or where it is not about persons."""
+    return caller().user if policy.personal else None
+
+
+def require(policy: Policy, item: Any = None) -> None:
+    """Raise unless *policy* allows the caller this, to *item* or at all.
 
     Raises:
         LoginRequired: a stranger, where somebody logged in might be allowed (401).
         Forbidden: a known user without the right (403).
     """
-    user = caller().user
-    if policy.allows(user, item):
-        return user
-    raise LoginRequired if user is None else Forbidden
+    if not policy.allows(user_for(policy), item):
+        raise LoginRequired if caller().user is None else Forbidden
 
 
 def requires(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Blueprint, Flask, current_app, request
 from flask.cli import AppGroup
 from flask.typing import ResponseReturnValue
 from jinja2.ext import Extension as JinjaExtension
@@ -39,7 +39,9 @@ class Kit:
     """What flaskkit remembers about one app.
 
     Features set ``caller`` and add to ``commands`` (``flask kit …``) and ``error_views``, which maps the beginning
-    of paths to what answers errors there; "" is the rest of the site.
+    of paths to what answers errors there; "" is the rest of the site. They name in ``own_csrf`` those of their
+    blueprints for which they decide themselves who must show a CSRF token. ``came_from`` maps endpoints to the
+    feature or module that added them.
     """
 
     config: Config
@@ -48,6 +50,7 @@ class Kit:
     caller: Callable[[], Caller] = Caller
     commands: AppGroup = field(default_factory=kit_commands)
     error_views: dict[str, ErrorView] = field(default_factory=dict)
+    own_csrf: set[str] = field(default_factory=set)
     came_from: dict[str, str] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
@@ -92,10 +95,16 @@ def create_app(config: Config) -> Flask:
         with _remembering(app, feature.name):
             feature.init_app(app)
     for module in modules:
+        # Before what features make of its resources, so that a route of the app's own wins. Other classes of
+        # blueprints may belong to a feature, as those of flask-smorest do to `api`.
+        _mount(app, module, [blueprint for blueprint in module.blueprints if type(blueprint) is Blueprint])
+    for module in modules:
         for feature in features:
             with _remembering(app, feature.name):
                 feature.init_module(app, module)
-        _mount(app, module)
+        _mount(app, module, module.blueprints)
+        for command in module.commands:
+            app.cli.add_command(command)
     if kit.error_views:
         app.register_error_handler(Exception, _answer)
     app.cli.add_command(kit.commands)
@@ -133,14 +142,13 @@ def _for_me_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _mount(app: Flask, module: Module) -> None:
-    with _remembering(app, module.name):
-        for blueprint in module.blueprints:
-            # A feature may have registered it already, as `api` does with those of flask-smorest.
-            if app.blueprints.get(blueprint.name) is not blueprint:
-                app.register_blueprint(blueprint)
-        for command in module.commands:
-            app.cli.add_command(command)
+def _mount(app: Flask, module: Module, blueprints: Iterable[Blueprint]) -> None:
+    kit: Kit = app.extensions["flaskkit"]
+    for blueprint in blueprints:
+        if app.blueprints.get(blueprint.name) is not blueprint:
+            app.register_blueprint(blueprint)
+        own = (name for name in app.view_functions if name.startswith(f"{blueprint.name}."))
+        kit.came_from.update(dict.fromkeys(own, module.name))
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class ResourceError(ConfigError):
 class LoginRequired(FlaskkitError, Unauthorized):
     """The request needs a logged-in user and came from a stranger: 401, RFC 9110 section 15.5.2."""
 
+    description = "Log in to do this."
+
 
 class Rejected(FlaskkitError, UnprocessableEntity):
     """Values that cannot be stored: 422, RFC 9110 section 15.5.21.

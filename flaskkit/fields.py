@@ -9,6 +9,7 @@ Nothing here knows marshmallow, WTForms or SQLAlchemy's classes: a mapped class 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -79,6 +80,14 @@ def fields_of(model: type) -> dict[str, Field]:
     return fields | {link.key: _relationship_field(link) for link in mapper.relationships}
 
 
+# What SQL's integer types hold, everywhere alike: SQLite itself would take more.
+_WIDTHS = {
+    "small_integer": (-(2**15), 2**15 - 1),
+    "integer": (-(2**31), 2**31 - 1),
+    "big_integer": (-(2**63), 2**63 - 1),
+}
+
+
 def label_of(name: str) -> str:
     """Return "Visited on" for "visited_on"."""
     return name.replace("_", " ").strip().capitalize()
@@ -101,6 +110,7 @@ def _column_field(name: str, column: Any, link: Any) -> Field:
     python_type = _python_type(kind)
     plain = column.default.arg if column.default is not None and column.default.is_scalar else None
     filled = column.default is not None or column.server_default is not None or bool(column.computed)
+    least, most = _WIDTHS.get(getattr(kind, "__visit_name__", ""), (None, None))
     generated = bool(
         column.primary_key and python_type is int and not column.foreign_keys and column.autoincrement is not False
     )
@@ -119,8 +129,8 @@ def _column_field(name: str, column: Any, link: Any) -> Field:
         long=python_type is str and getattr(kind, "length", None) is None,
         precision=getattr(kind, "precision", None),
         scale=getattr(kind, "scale", None),
-        minimum=info.get("minimum"),
-        maximum=info.get("maximum"),
+        minimum=info.get("minimum", least),
+        maximum=info.get("maximum", most),
         pattern=info.get("pattern"),
         choices=_choices(kind, python_type),
         target=link.mapper.class_ if link is not None else None,
@@ -162,6 +172,15 @@ def _choices(kind: Any, python_type: type) -> tuple[str, ...]:
     if issubclass(python_type, enum.Enum):
         return tuple(member.name for member in python_type)
     return tuple(getattr(kind, "enums", ()) or ())
+
+
+def name_of(row: Any) -> str:
+    """Return ``str(row)``, or "Book 7" where the model does not say what its rows are called."""
+    said = "" if type(row).__str__ is object.__str__ else str(row)  # type: ignore[comparison-overlap]
+    if said:
+        return said
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(row).__name__).capitalize()
+    return f"{words} {text_of(getattr(row, key_of(type(row))))}"
 
 
 def text_of(value: Any) -> str:

@@ -18,17 +18,17 @@ from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import BigInteger, Integer, Select, false, func, literal, or_, select
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import selectinload
 from werkzeug.exceptions import NotFound
 
-from flaskkit.access import Policy, caller, require
+from flaskkit.access import Policy, require, user_for
 from flaskkit.db.engine import WRITE
 from flaskkit.db.models import db
 from flaskkit.db.refusals import delete_refused, violated, write_refused
 from flaskkit.errors import Rejected
-from flaskkit.fields import Field
+from flaskkit.fields import Field, name_of
 from flaskkit.fields import key_of as key_name
 from flaskkit.resource import Resource
 
@@ -68,7 +68,8 @@ def page(
     require_some(resource)
     rows = _visible(resource.model, resource.read)
     for name, value in (filters or {}).items():
-        rows = rows.where(getattr(resource.model, name) == value)
+        column = getattr(resource.model, name)
+        rows = rows.where(column == _comparable(column, value))
     if q:
         columns = [getattr(resource.model, name) for name in resource.search]
         rows = rows.where(or_(false(), *(column.icontains(q, autoescape=True) for column in columns)))
@@ -85,8 +86,7 @@ def require_some(resource: Resource) -> None:
     Raises:
         LoginRequired, Forbidden: not a single one.
     """
-    user = caller().user
-    if resource.read.rows(user, resource.model) is False:
+    if resource.read.rows(user_for(resource.read), resource.model) is False:
         require(resource.read)
 
 
@@ -112,11 +112,12 @@ def create(resource: Resource, values: Mapping[str, Any]) -> Any:
         LoginRequired, Forbidden: the caller may not create such a row.
         Rejected: a value cannot be stored. Conflicting: it collides with another row.
     """
-    user = require(resource.policy("create"))
+    policy = resource.policy("create")
+    require(policy)
     with _transaction(lambda error: write_refused(resource, error)):
         item = resource.model(**_resolved(resource, values))
-        resource.policy("create").claim(user, item)
-        require(resource.policy("create"), item)
+        policy.claim(user_for(policy), item)
+        require(policy, item)
         db.session.add(item)
     return item
 
@@ -161,7 +162,7 @@ def resolve(field: Field, value: Any) -> Any:
     target: Any = field.target
     column = getattr(target, key_name(target))
     keys = [key for key in (_parsed(column.type, one) for one in wanted) if key is not None]
-    rows = _visible(target, _read_policy(target)).where(column.in_(keys))
+    rows = _visible(target, _read_policy(target)).where(column.in_([_comparable(column, key) for key in keys]))
     found = {key_of(item): item for item in db.session.scalars(rows)} if keys else {}
     missing = [one for one in wanted if _parsed(column.type, one) not in found]
     if missing:
@@ -175,7 +176,7 @@ def choices(field: Field, limit: int = 200) -> list[tuple[Any, str]] | None:
     rows = list(db.session.scalars(_visible(field.target, _read_policy(field.target)).limit(limit + 1)))
     if len(rows) > limit:
         return None
-    return sorted(((key_of(row), str(row)) for row in rows), key=lambda choice: choice[1].casefold())
+    return sorted(((key_of(row), name_of(row)) for row in rows), key=lambda choice: choice[1].casefold())
 
 
 def key_of(item: Any) -> Any:
@@ -192,7 +193,7 @@ def value_of(item: Any, field: Field) -> Any:
 
 
 def _visible(model: Any, policy: Policy | None) -> Select[Any]:
-    condition = True if policy is None else policy.rows(caller().user, model)
+    condition = True if policy is None else policy.rows(user_for(policy), model)
     if condition is True:
         return select(model)
     return select(model).where(false() if condition is False else condition)
@@ -222,7 +223,7 @@ def _find(resource: Resource, key: Any, *, lock: bool = False) -> Any:
     value = _parsed(column.type, key)
     if value is None:
         raise NotFound
-    row = _visible(resource.model, resource.read).where(column == value)
+    row = _visible(resource.model, resource.read).where(column == _comparable(column, value))
     if lock:
         # On SQLite, which has no FOR UPDATE, the option takes the write lock before reading.
         row = row.with_for_update(of=resource.model).execution_options(populate_existing=True, **{WRITE: True})
@@ -248,6 +249,11 @@ def _parsed(kind: Any, key: Any) -> Any:
     if isinstance(key, bool) or not isinstance(key, wanted):
         return None
     return None if isinstance(key, int) and not -(2**63) <= key < 2**63 else key
+
+
+def _comparable(column: Any, value: Any) -> Any:
+    """Return *value* as *column* can be compared with it: PostgreSQL refuses numbers wider than the column."""
+    return literal(value, BigInteger) if isinstance(column.type, Integer) else value
 
 
 def _resolved(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -122,3 +122,12 @@ def test_a_resource_is_named_after_its_table():
     books = Resource(CoreBook)
     assert (books.name, books.label) == ("core_book", "Core book")
     assert [field.name for field in Resource(CoreBook, fields=["title"]).readable] == ["id", "title"]
+
+
+def test_a_route_written_by_hand_wins_over_a_generated_one():
+    books = Resource(CoreBook, name="core-books", fields=["title"], read=public)
+    by_hand = Blueprint("core_by_hand", __name__)
+    by_hand.add_url_rule("/core-books/", "list", lambda: "by hand")
+    module = Module("core", blueprints=[by_hand], resources=[books])
+    app = create_app(Config("app", env="testing", features=["db", "forms", "pages"], modules=[module]))
+    assert app.test_client().get("/core-books/").text == "by hand"

@@ -1,0 +1,153 @@
+"""The WTForms fields that WTForms lacks. Fields that hold rows of other tables are in ``related.py``.
+
+LineField, ParagraphField                          text, with line ends as Python has them
+MomentField, ClockField                            a moment in UTC, a time of day
+UUIDField, DurationField, JSONField, BytesField    text that is parsed
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from wtforms import DateTimeLocalField, Field, StringField, TextAreaField, TimeField
+from wtforms.widgets import TextArea, TextInput
+
+
+class _Unchanged:
+    """Keeps the stored value where its text comes back as it was shown: text may hold less than the value."""
+
+    def process_data(self, value: Any) -> None:
+        super().process_data(value)  # type: ignore[misc]
+        self.shown: str = self._value()  # type: ignore[attr-defined]
+
+    def process_formdata(self, texts: Sequence[str]) -> None:
+        if texts and self.object_data is not None and _lines(texts[0]) == _lines(self.shown):  # type: ignore[attr-defined]
+            self.data = self.object_data  # type: ignore[attr-defined]
+        else:
+            super().process_formdata([_lines(text) for text in texts])  # type: ignore[misc]
+
+
+class LineField(_Unchanged, StringField):
+    """One line of text."""
+
+
+class ParagraphField(_Unchanged, TextAreaField):
+    """Text of several lines."""
+
+
+class MomentField(_Unchanged, DateTimeLocalField):
+    """A moment, shown and typed in UTC."""
+
+    formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options | {"tz": UTC, "format": list(self.formats)})
+
+    def _value(self) -> str:
+        if self.raw_data or not isinstance(self.data, datetime):
+            return " ".join(self.raw_data or ())
+        moment = self.data.astimezone(UTC) if self.data.tzinfo else self.data
+        return moment.replace(tzinfo=None).isoformat(timespec="seconds" if moment.second else "minutes")
+
+
+class ClockField(_Unchanged, TimeField):
+    """A time of day."""
+
+    formats = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options | {"format": list(self.formats)})
+
+    def _value(self) -> str:
+        if self.raw_data or not isinstance(self.data, time):
+            return " ".join(self.raw_data or ())
+        return self.data.isoformat(timespec="seconds" if self.data.second else "minutes")
+
+
+class _Parsed(Field):
+    """Text that ``parse`` turns into a value and ``write`` back; ``wrong`` is said where it cannot."""
+
+    widget: Any = TextInput()
+    wrong = ""
+
+    def parse(self, text: str) -> Any:
+        raise NotImplementedError
+
+    def write(self, value: Any) -> str:
+        return str(value)
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else self.write(self.data)
+
+    def process_formdata(self, texts: Sequence[str]) -> None:
+        if not texts:
+            return
+        self.data, text = None, str(texts[0]).strip()
+        if text:
+            try:
+                self.data = self.parse(text)
+            except (ValueError, OverflowError, RecursionError) as error:
+                raise ValueError(self.wrong) from error
+
+
+class UUIDField(_Parsed):
+    """A UUID."""
+
+    wrong = "Not a valid UUID."
+
+    def parse(self, text: str) -> UUID:
+        return UUID(text)
+
+
+class DurationField(_Unchanged, _Parsed):
+    """A length of time, typed in seconds."""
+
+    wrong = "Not a number of seconds."
+
+    def parse(self, text: str) -> timedelta:
+        return timedelta(seconds=float(text))
+
+    def write(self, value: timedelta) -> str:
+        return f"{value.total_seconds():.15g}"
+
+
+class JSONField(_Unchanged, _Parsed):
+    """Any JSON value."""
+
+    widget = TextArea()
+    wrong = "Not valid JSON."
+
+    def parse(self, text: str) -> Any:
+        return json.loads(text, parse_constant=_refused)
+
+    def write(self, value: Any) -> str:
+        return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+class BytesField(_Parsed):
+    """Bytes, in base64 as in the API."""
+
+    widget = TextArea()
+    wrong = "Not valid base64."
+
+    def parse(self, text: str) -> bytes:
+        return b64decode("".join(text.split()), validate=True)
+
+    def write(self, value: bytes) -> str:
+        return b64encode(value).decode()
+
+
+def _lines(text: str) -> str:
+    # Browsers send every line end as CR LF, whatever they were given.
+    return str(text).replace("\r\n", "\n")
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON.")

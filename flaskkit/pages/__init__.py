@@ -1,0 +1,63 @@
+"""Pages: a layout, error pages, and for each resource a list, a page for each row and forms to change it.
+
+section.py      Section: some resources shown in one place (the site, the admin) and their routes
+views.py        list, detail, new, edit, delete
+listing.py      what a list was asked for: search, filters, order, page
+cells.py        values as people read them, with links to other rows
+site.py         what the layout asks: title, navigation, user
+errors.py       error pages, and the home page of an app that has none
+templates/flaskkit/     every template; one of the same name in the app's templates folder wins
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from flask import Blueprint, Flask
+from flask_bootstrap import Bootstrap5
+
+from flaskkit.feature import Feature, setting
+from flaskkit.fields import label_of
+from flaskkit.forms import form_for
+from flaskkit.module import Module
+from flaskkit.pages.errors import error_page
+from flaskkit.pages.section import Section
+from flaskkit.pages.site import Site
+
+__all__ = ["Pages", "Section"]
+
+
+@dataclass(frozen=True)
+class Pages(Feature):
+    """Server-rendered pages for every resource."""
+
+    name: ClassVar[str] = "pages"
+    requires: ClassVar[tuple[str, ...]] = ("db", "forms")
+    after: ClassVar[tuple[str, ...]] = ("auth",)
+
+    title: str = setting("", help="Name of the site, at the top of each page. Without one: the name of the app.")
+    page_size: int = setting(20, help="How many rows one page of a list shows.")
+
+    def init_app(self, app: Flask) -> None:
+        kit = app.extensions["flaskkit"]
+        app.config.setdefault("BOOTSTRAP_SERVE_LOCAL", True)
+        if "bootstrap" not in app.extensions:
+            Bootstrap5(app)
+        site = app.extensions["flaskkit.site"] = Site(self.title or label_of(app.name))
+        app.context_processor(lambda: {"flaskkit": site})
+        folders = Blueprint(
+            "pages", __name__, static_folder="static", static_url_path="/flaskkit/static", template_folder="templates"
+        )
+        app.register_blueprint(folders)
+        kit.error_views[""] = error_page
+        with app.app_context():
+            for resource in kit.resources:
+                form_for(resource)  # A field that no form can show is told now, not when somebody asks.
+
+    def init_module(self, app: Flask, module: Module) -> None:
+        section = Section("pages", app.extensions["flaskkit"].resources, self.page_size)
+        for resource in module.resources:
+            section.add_to(app, resource)
+        entries = module.contributions.get("pages", {}).get("navigation", ())
+        app.extensions["flaskkit.site"].entries += entries

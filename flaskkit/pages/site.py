@@ -1,0 +1,97 @@
+"""What the layout asks about the site; templates know it as ``flaskkit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app, request, url_for
+
+from flaskkit.access import caller, declared, user_for
+from flaskkit.pages.cells import in_reading_order
+from flaskkit.resource import Resource
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the navigation; ``here`` tells that the current page belongs to it."""
+
+    text: str
+    href: str
+    here: bool
+
+
+class Site:
+    """The site as the layout shows it. Nothing is asked about the visitor until a template does."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.entries: list[tuple[str, str]] = []
+
+    @property
+    def home(self) -> str:
+        """The address of the home page."""
+        return f"{request.script_root}/"
+
+    @property
+    def user(self) -> Any:
+        """Who is logged in, or None."""
+        return caller().user
+
+    def readable(self) -> list[Resource]:
+        """Return the resources of which the visitor may read something."""
+        resources: Iterable[Resource] = current_app.extensions["flaskkit"].resources
+        return [one for one in resources if one.read.rows(user_for(one.read), one.model) is not False]
+
+    def navigation(self) -> Iterator[Entry]:
+        """Yield what modules contribute, the resources and the admin, as far as the visitor may see them."""
+        here = request.blueprint or ""
+        for text, endpoint in self.entries:
+            if self.may_visit(endpoint):
+                yield Entry(text, url_for(endpoint), request.endpoint == endpoint)
+        for resource in self.readable():
+            name = f"pages.{resource.name}"
+            yield Entry(resource.label, url_for(f"{name}.list"), here == name)
+        if self.may_visit("admin.index"):
+            yield Entry("Admin", url_for("admin.index"), here.partition(".")[0] == "admin")
+
+    def may_visit(self, endpoint: str) -> bool:
+        """Return whether *endpoint* exists and its declared policy, if it has one, lets the visitor in."""
+        if endpoint not in current_app.view_functions:
+            return False
+        policy = declared(current_app.view_functions[endpoint]).get("GET")
+        return policy is None or policy.allows(user_for(policy))
+
+    @property
+    def has_login(self) -> bool:
+        """Whether visitors can log in."""
+        return "auth.login" in current_app.view_functions
+
+    @property
+    def login(self) -> str:
+        """The address of the login page, which leads back here."""
+        at_home = request.path == "/" or request.blueprint == "auth"
+        return url_for("auth.login", next=None if at_home else request.full_path.rstrip("?"))
+
+    @property
+    def sign_up(self) -> str:
+        """The address of the sign-up page, or "" where there is none."""
+        return url_for("auth.sign_up") if "auth.sign_up" in current_app.view_functions else ""
+
+    @property
+    def user_name(self) -> str:
+        """What the user is called at the top of the page."""
+        return str(getattr(self.user, "email", "") or self.user)
+
+    def about(self, resource: Resource) -> str:
+        """Return a line about *resource* for the home page."""
+        return ", ".join([field.label for field in in_reading_order(resource) if not field.generated][:4])
+
+    def tools(self) -> list[tuple[str, str, str]]:
+        """Return (title, line, address) of what else there is for this visitor."""
+        offered = [
+            ("API", "Documentation of the REST interface.", "api.docs"),
+            ("Admin", "Every resource and the users.", "admin.index"),
+        ]
+        return [(title, line, url_for(endpoint)) for title, line, endpoint in offered if self.may_visit(endpoint)]

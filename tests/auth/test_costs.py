@@ -1,0 +1,49 @@
+"""What it costs to have users: nothing where nobody asks, one query where somebody does."""
+
+from __future__ import annotations
+
+from flask import render_template_string
+
+from flaskkit import caller
+
+
+def costs(site, client, path, **options):
+    with site.queries() as sent:
+        answer = client.get(path, **options)
+    assert answer.status_code == 200, answer.text
+    return len(sent), answer
+
+
+def test_a_stranger_costs_no_query(site):
+    for path in ("/same", "/who", "/auth/login"):
+        assert costs(site, site.client(), path)[0] == 0
+
+
+def test_a_view_that_ignores_the_user_costs_no_query_and_is_the_same_for_all(site, ada):
+    for client in (site.client(), site.logged_in(remember="y")):
+        count, answer = costs(site, client, "/same")
+        assert count == 0
+        assert "Vary" not in answer.headers
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_user_and_roles_are_one_query_however_often_they_are_asked_for(site):
+    site.add("ada@example.com", "editor", "admin", "cook")
+
+    @site.app.get("/roles")
+    def roles():
+        held = [caller().user.has_role(name) for name in ("editor", "admin", "cook", "king") * 3]
+        return render_template_string("{{ current_user.email }} {{ held }}", held=held)
+
+    client = site.logged_in(remember="y")
+    assert costs(site, client, "/roles")[0] == 1
+    client.delete_cookie("session")
+    assert costs(site, client, "/roles")[0] == 1
+    assert costs(site, site.client(), "/roles", headers=site.token())[0] == 1
+
+
+def test_a_template_that_names_the_user_loads_one(site, ada):
+    site.app.add_url_rule("/hello", "hello", lambda: render_template_string("Hello {{ current_user.email }}"))
+    site.app.add_url_rule("/hi", "hi", lambda: render_template_string("{{ current_user.is_authenticated }}"))
+    assert site.logged_in().get("/hello").text == "Hello ada@example.com"
+    assert site.client().get("/hi").text == "False"

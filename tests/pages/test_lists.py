@@ -1,0 +1,123 @@
+"""Lists of rows: search, filters, order and paging."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flaskkit import db
+
+from .conftest import Book
+
+
+def titles(answer):
+    assert answer.status_code == 200
+    return re.findall('class="row-link"[^>]*>([^<]+)<', answer.text)
+
+
+def test_a_list_shows_readable_fields_and_links_to_each_row(stranger):
+    page = stranger.get("/books/")
+    assert titles(page) == ["Engines", "Looms"]
+    assert 'href="/books/1"' in page.text
+    assert "1–2 of 2" in page.text
+    assert "cost" not in page.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("q=eng", ["Engines"]),
+        ("q=%25", []),
+        ("q=nothing", []),
+        ("author_id=1", ["Engines"]),
+        ("author_id=", ["Engines", "Looms"]),
+        ("pages=40", ["Looms"]),
+        ("pages=40&author_id=1", []),
+        ("sort=pages", ["Looms", "Engines"]),
+        ("sort=-pages", ["Engines", "Looms"]),
+        ("sort=-title", ["Looms", "Engines"]),
+    ],
+)
+def test_a_list_is_searched_filtered_and_sorted(stranger, query, shown):
+    assert titles(stranger.get(f"/books/?{query}")) == shown
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page=abc", "page=0", "page=-1", "page=99", "page=99999999999999999999", "page=%00", "page=1&page=2",
+        "sort=cost", "sort=--title", "sort=", "sort=author", "cost=7", "q=%00", "q=%ED%A0%80",
+        "pages=many", "pages=99999999999999999999999999", "author_id=99", "author_id=x", "nonsense=1",
+    ],
+)  # fmt: skip
+def test_parameters_that_make_no_sense_are_left_out(stranger, query):
+    assert stranger.get(f"/books/?{query}").status_code == 200
+
+
+def test_a_wrong_filter_says_so_and_filters_nothing(stranger):
+    page = stranger.get("/books/?pages=many")
+    assert titles(page) == ["Engines", "Looms"]
+    assert "Not a valid integer value." in page.text
+    assert 'value="many"' in page.text
+
+
+def test_headers_sort_and_tell_how(stranger):
+    page = stranger.get("/books/?q=o").text
+    assert re.search('aria-sort="ascending"><a href="/books/\\?q=o&amp;sort=-title">Title', page)
+    page = stranger.get("/books/?sort=-author_id&page=1").text
+    assert re.search('aria-sort="descending"><a href="/books/\\?sort=author_id">Author', page)
+    assert "aria-sort" not in re.search("<th[^>]*>Topics", page)[0]
+
+
+def test_long_lists_have_pages(app, stranger):
+    with app.app_context():
+        db.session.add_all([Book(title=f"Volume {number:02}") for number in range(60)])
+        db.session.commit()
+    page = stranger.get("/books/?q=volume&page=2")
+    assert titles(page) == [f"Volume {number}" for number in range(20, 40)]
+    assert "21–40 of 60" in page.text
+    assert 'rel="prev" href="/books/?q=volume&amp;page=1"' in page.text
+    assert 'rel="next" href="/books/?q=volume&amp;page=3"' in page.text
+    assert 'aria-label="Page 2" aria-current="page"' in page.text
+    assert titles(stranger.get("/books/?q=volume&page=7")) == titles(stranger.get("/books/?q=volume&page=3"))
+
+
+def test_a_page_takes_few_statements(app, stranger, count_statements):
+    with app.app_context():
+        db.session.add_all([Book(title=f"Volume {number}", author_id=1 + number % 2) for number in range(20)])
+        db.session.commit()
+    with count_statements() as statements:
+        stranger.get("/books/")
+    # Count, rows, authors, topics; and the authors to choose from in the filter.
+    assert len([text for text in statements if text.startswith("SELECT")]) == 5
+
+
+def test_an_empty_list_says_what_to_do(reader):
+    assert "Nothing matches" in reader.get("/books/?q=zzz").text
+    reader.get("/as/3/reader")
+    page = reader.get("/notes/").text
+    assert "Nothing here yet" in page
+    assert page.count('href="/notes/new"') == 2
+
+
+def test_only_rows_of_the_visitor_are_listed(reader):
+    page = reader.get("/notes/")
+    assert "mine" in page.text
+    assert "yours" not in page.text
+    assert "1–1 of 1" in page.text
+
+
+def test_a_stranger_must_log_in_for_a_list_of_owned_rows(stranger):
+    assert stranger.get("/notes/").status_code == 401
+
+
+def test_a_row_without_a_name_of_its_own_is_called_by_its_key(reader):
+    assert ">Book note 1<" in reader.get("/notes/").text
+
+
+def test_buttons_are_there_for_those_who_may(editor, reader):
+    assert "/books/new" in editor.get("/books/").text
+    assert "/books/1/edit" in editor.get("/books/").text
+    assert "/books/new" not in reader.get("/books/").text
+    assert "/books/1/edit" not in reader.get("/books/").text
