@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import proxy
 
 import flask_smorest
 from flask import Flask
@@ -65,7 +66,9 @@ class Api(Feature):
         api = flask_smorest.Api()
         api.ERROR_SCHEMA = problem.Problem
         with _keeping_error_handlers(app):
-            api.init_app(app, spec_kwargs={"extra_plugins": [document.Facts(app)]})
+            # Both keep what they are given; with a proxy an app that is dropped is freed at once.
+            kept: Any = proxy(app)
+            api.init_app(kept, spec_kwargs={"extra_plugins": [document.Facts(kept)]})
         document.add_components(app, api)
         kit.error_views[self.url_prefix] = problem.answer
         app.before_request(bodies.check)

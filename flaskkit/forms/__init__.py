@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from weakref import proxy
 
 from flask import Flask
 from flask_wtf import FlaskForm
@@ -31,5 +32,6 @@ class Forms(Feature):
     def init_app(self, app: Flask) -> None:
         # None silences the hook of Flask-WTF itself, which knows no tokens; protect() asks the same key.
         app.config.setdefault("WTF_CSRF_CHECK_DEFAULT", None)
-        csrf.init_app(app)
+        # Its hook keeps what it is given; with a proxy an app that is dropped is freed at once.
+        csrf.init_app(proxy(app))
         app.before_request(protect)

@@ -34,8 +34,8 @@ class Migrate(Feature):
             app,
             app.extensions["sqlalchemy"],
             directory=self.directory,
-            process_revision_directives=guard(app),
-            include_object=owned_only(app),
+            process_revision_directives=guard,
+            include_object=owned_only,
             render_item=render,
         )
         migrate.configure(_own_template)

@@ -23,7 +23,10 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     """Answer *error* with a page that keeps its status, its headers and its own text."""
     if error.response is not None:
         return error
-    if error.code == 404 and request.path == "/" and request.url_rule is None and request.method in ("GET", "HEAD"):
+    if (request.endpoint or "").rpartition(".")[2] == "static":
+        # Nobody reads the page of a missing image, and asking who the visitor is would keep it from caches.
+        return error
+    if error.code == 404 and request.path == "/" and request.url_rule is None and _needs_home():
         return render_template("flaskkit/home.html", layout="flaskkit/layout.html")
     response = error.get_response()
     code = error.code or 500
@@ -35,3 +38,9 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     except Exception:
         current_app.logger.exception("The page for error %s cannot be shown.", code)
     return response
+
+
+def _needs_home() -> bool:
+    """Whether a home page is missing: there is something to show on it, and no view for "/" on any host or method."""
+    has_own = any(rule.rule == "/" for rule in current_app.url_map.iter_rules())
+    return not has_own and request.method in ("GET", "HEAD") and bool(current_app.extensions["flaskkit"].resources)

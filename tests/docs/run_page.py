@@ -1,0 +1,138 @@
+"""Runs the examples of one page, in the current folder, from top to bottom.
+
+    python run_page.py ../../docs/tutorial.md         best in an empty folder
+
+    ```python       runs; the blocks of a page share their names
+    ```python       with a first line like "# shop/models.py" is written to that file instead; so are toml, html,
+                    jinja, json and others: "# app.toml", "<!-- templates/home.html -->", "{# home.html #}"
+    ```console      every line that begins with "$ " runs; lines without it show what is printed
+                    `$ flask … run` goes on in the background to the end of the page, and must answer; where later
+                    lines say 127.0.0.1:5000 its real port is used
+    ```text         and every other language is only shown
+
+A comment such as <!-- not run: needs the network --> before a block leaves it out, with the reason.
+At the end each written Python file must be importable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+FENCE = re.compile(
+    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+)
+FILE = re.compile(r"^(?:#|<!--|\{#) (?P<name>[\w./-]+\.\w+)(?: -->| #\})?$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its language, its text, the line where that begins, and the file it is to be written to."""
+
+    language: str
+    text: str
+    line: int
+    file: str
+
+    @property
+    def runs(self) -> bool:
+        """Whether something happens with it."""
+        return bool(self.file) or self.language in ("python", "console")
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Yield the fenced blocks of *page*, less those marked as not to run."""
+    source = page.read_text("utf-8")
+    for found in FENCE.finditer(source):
+        if not found["reason"]:
+            name = FILE.match(found["text"].partition("\n")[0])
+            line = source.count("\n", 0, found.start("text")) + 1
+            yield Block(found["language"], found["text"], line, name["name"] if name else "")
+
+
+def main(page: Path) -> None:
+    # A module, since annotations are looked up in the module of their class.
+    module = sys.modules["page"] = ModuleType("page")
+    module.__file__ = str(Path("page.py").resolve())
+    written: dict[str, None] = {}
+    port = free_port()
+    # Lines in a console are found as a reader's would be: with the programs of this Python, and this folder.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    os.environ |= {"FLASK_RUN_PORT": port, "PYTHONPATH": os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])}
+    sys.path.insert(0, "")
+    servers: list[subprocess.Popen[bytes]] = []
+    try:
+        for block in blocks(page):
+            if block.file:
+                Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+                Path(block.file).write_text(block.text, "utf-8")
+                if block.file.endswith(".py") and not Path(block.file).name.startswith(("test_", "conftest")):
+                    written[block.file] = None
+            elif block.language == "python":
+                # The blank lines make a traceback name the line of the page.
+                exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), vars(module))
+            elif block.language == "console":
+                for line in block.text.replace("\\\n", "").splitlines():
+                    if line.startswith("$ "):
+                        type_in(line[2:].replace("127.0.0.1:5000", f"127.0.0.1:{port}"), port, servers)
+        for file in written:
+            name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            subprocess.run([sys.executable, "-c", f"import {name}"], check=True)
+    finally:
+        for server in servers:
+            server.terminate()
+            server.wait()
+
+
+def type_in(command: str, port: str, servers: list[subprocess.Popen[bytes]]) -> None:
+    words = shlex.split(command, comments=True)
+    if words[0] == "export":
+        os.environ.update(word.split("=", 1) for word in words[1:])
+    elif words[0] == "cd":
+        os.chdir(words[1])
+    elif words[0] == "flask" and "run" in words:
+        servers.append(subprocess.Popen(words))
+        wait_for(f"http://127.0.0.1:{port}/", servers[-1])
+    else:
+        subprocess.run(["bash", "-euo", "pipefail", "-c", command], stdin=subprocess.DEVNULL, check=True)
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up and server.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=10).close()
+        except urllib.error.HTTPError as error:
+            if error.code >= 500:
+                raise
+            return
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"{shlex.join(server.args)} gave no answer.")  # type: ignore[arg-type]
+
+
+def free_port() -> str:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return str(taken.getsockname()[1])
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]).resolve())
+    except Exception:
+        sys.exit(traceback.format_exc())
