@@ -1,0 +1,83 @@
+# make run        set everything up and serve the example app on http://127.0.0.1:5000 (make run PORT=8000)
+# make test       set everything up and run the whole suite (make test ARGS="-k nearest")
+# make check      format, lint, types, links of the docs
+# make format     put the code into shape
+# make docs-tables    write the tables of settings in docs/features anew
+# make coverage   the suite, with a report of what it does not reach
+# make clean      remove what the others made, the example's database included
+
+PYTHON ?= python3
+PORT ?= 5000
+ARGS ?=
+
+BIN := .venv/bin
+INSTANCE := example_app/instance
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+FLASK := cd example_app && APP_ENV=development ../$(BIN)/flask --app wsgi
+COVERAGE := --cov=flaskkit --cov-branch --cov-report=term-missing:skip-covered
+
+.PHONY: run test check format docs-tables coverage clean
+.DEFAULT_GOAL := run
+
+run: $(INSTANCE)/loaded
+	@$(PYTHON) -c 'import socket; socket.create_server(("127.0.0.1", $(PORT)))' 2>/dev/null \
+		|| { echo "Port $(PORT) is in use. Take another one: make run PORT=$$(($(PORT) + 1))"; exit 1; }
+	@echo
+	@echo "  http://127.0.0.1:$(PORT)/             Fieldnotes, the example app"
+	@echo "  http://127.0.0.1:$(PORT)/nearest      a page written by hand"
+	@echo "  http://127.0.0.1:$(PORT)/api/docs     its REST API, to try out"
+	@echo "  http://127.0.0.1:$(PORT)/admin/       its admin"
+	@echo
+	@$(FLASK) fieldnotes demo
+	@echo
+	@$(FLASK) run --port $(PORT)
+
+test: .venv/dev
+	@test -n "$$FLASKKIT_POSTGRES_URL" || echo "Left out: tests that need PostgreSQL. Set FLASKKIT_POSTGRES_URL to run them."
+	@test -n "$$FLASKKIT_MARIADB_URL" || echo "Left out: tests that need MariaDB. Set FLASKKIT_MARIADB_URL to run them."
+	@command -v chromium > /dev/null || echo "Left out: tests that need a browser. Install chromium to run them."
+	$(BIN)/pytest -n auto -rfEs $(ARGS)
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	MYPYPATH=example_app $(BIN)/mypy -p fieldnotes
+	$(BIN)/pytest tests/docs -k "link or language or tables"
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs-tables: .venv/dev
+	$(BIN)/python tests/docs/settings_tables.py
+
+coverage:
+	$(MAKE) test ARGS="$(COVERAGE) $(ARGS)"
+
+clean:
+	rm -rf .venv $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
+
+# Each of these files says that a step is done; it is done again when what it depends on is newer.
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "flaskkit needs Python 3.11 or newer: make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/example: pyproject.toml .venv/made
+	@echo "Installing flaskkit and what the example needs into .venv; this takes a while the first time."
+	@$(PIP) --editable '.[example]'
+	@touch $@
+
+.venv/dev: pyproject.toml .venv/made
+	@echo "Installing flaskkit and what its tests need into .venv; this takes a while the first time."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ .venv/example
+
+$(INSTANCE)/loaded: .venv/example $(wildcard example_app/migrations/versions/*.py)
+	@echo "Making the database in $(INSTANCE) and loading the world's airports into it."
+	@$(FLASK) db upgrade
+	@$(FLASK) fieldnotes load
+	@touch $@
