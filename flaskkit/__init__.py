@@ -91,7 +91,14 @@ __all__ = list(_HOME)
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'flaskkit' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        package, feature = (error.name or "").partition(".")[0], _HOME[name].split(".")[1]
+        if package == "flaskkit":
+            raise
+        message = f"{name!r} needs the package {package!r}. Install it with: pip install 'flaskkit[{feature}]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
 
 
 def __dir__() -> list[str]:

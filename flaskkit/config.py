@@ -157,7 +157,10 @@ class Config:
         if self.env == "production":
             keys = [self.flask["SECRET_KEY"]] if self.flask.get("SECRET_KEY") else self.secret_key
             if not keys:
-                found.append(f"'secret_key' is missing. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY.")
+                found.append(
+                    f"'secret_key' is missing. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY."
+                    " While developing, set APP_ENV=development instead."
+                )
             elif any(len(key) < SHORTEST_SECRET for key in keys):
                 found.append(f"'secret_key' is shorter than {SHORTEST_SECRET} characters. Make one with: {MAKE_SECRET}")
             elif any(_looks_like_an_example(key) for key in keys):
@@ -206,9 +209,9 @@ class Config:
                     changes[name] = value.read(_CORE[name], secret=name == "secret_key")
                 elif table not in available():
                     known = [*_CORE, *kinds, *available()]
-                    spelt = [f"APP_{word}".upper() for word in known] if value.text else known
-                    hint = did_you_mean(value.spelt if value.text else table or name, spelt)
-                    raise ConfigError(f"{value.spelt} is not a setting.{hint}")
+                    hint = did_you_mean(table or name, known)
+                    prefix = value.spelt[: -len(name)] if value.text else ""
+                    raise ConfigError(f"{value.spelt} is not a setting.{_spelt(hint, prefix)}")
         made = []
         for feature in features:
             with mistakes.noted():
@@ -360,6 +363,13 @@ def _expected(kind: Any, value: Any, secret: bool) -> str:
         return f"must be a list, not {shown}."
     name = "true or false" if kind is bool else kind.__name__ if type(kind) is type else str(kind)
     return f"must be {name}, not {shown}."
+
+
+def _spelt(hint: str, prefix: str) -> str:
+    """Return *hint* with the name in it spelt as a variable of the environment, where those begin with *prefix*."""
+    before, quote, rest = hint.partition("'")
+    name, _, after = rest.partition("'")
+    return f"{before}'{prefix}{name.upper()}'{after}" if prefix and quote else hint
 
 
 def _looks_like_an_example(key: str) -> bool:

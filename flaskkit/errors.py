@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+import click
 from werkzeug.exceptions import Conflict, Unauthorized, UnprocessableEntity
 
 
@@ -24,8 +25,11 @@ class FlaskkitError(Exception):
     """Whatever flaskkit raises on purpose."""
 
 
-class ConfigError(FlaskkitError):
-    """The app cannot start as configured. ``mistakes`` holds one sentence for each thing to mend."""
+class ConfigError(FlaskkitError, click.ClickException):
+    """The app cannot start as configured. ``mistakes`` holds one sentence for each thing to mend.
+
+    Commands show it without a traceback, as Click does with its exceptions.
+    """
 
     def __init__(self, mistakes: str | Iterable[str]) -> None:
         self.mistakes = [mistakes] if isinstance(mistakes, str) else list(mistakes)

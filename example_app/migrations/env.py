@@ -4,9 +4,7 @@ from contextlib import contextmanager
 from logging.config import fileConfig
 
 from alembic import context
-from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy.exc import OperationalError
 
 migrate = current_app.extensions["migrate"]
 engine = migrate.db.engine
@@ -25,19 +23,12 @@ def print_sql():
 
 
 def run():
-    with connect() as connection, foreign_keys_off(connection):
+    with engine.connect() as connection, foreign_keys_off(connection):
         sqlite = connection.dialect.name == "sqlite"
         options = {"transactional_ddl": True} if sqlite else {}
         context.configure(connection=connection, target_metadata=metadata, **options, **migrate.configure_args)
         with context.begin_transaction():
             context.run_migrations()
-
-
-def connect():
-    try:
-        return engine.connect()
-    except OperationalError as error:
-        raise CommandError(f"The database {engine.url!r} cannot be used: {error.orig}") from error
 
 
 @contextmanager

@@ -60,11 +60,34 @@ class Admin(Feature):
 
 
 def _opened(app: Flask, policy: Policy) -> Iterable[Resource]:
-    """Yield all resources, each open to *policy* only."""
-    declared = app.extensions["flaskkit"].resources
+    """Yield all resources, each open to *policy* only; users and roles as ``people`` has them."""
+    persons = list(people(app.extensions["flaskkit.user_model"]))
+    special = {resource.model for resource in persons}
+    declared = [one for one in app.extensions["flaskkit"].resources if one.model not in special]
     taken = {resource.name for resource in declared}
-    for resource in [*declared, *people(app.extensions["flaskkit.user_model"], taken)]:
-        yield replace(resource, read=policy, write=policy, create=policy, update=policy, delete=policy)
+    for resource in [*declared, *(one for one in persons if one.name not in taken)]:
+        create = Instead(policy, resource.policy("create"))
+        yield replace(resource, read=policy, write=policy, create=create, update=policy, delete=policy)
+
+
+@dataclass(frozen=True)
+class Instead(Policy):
+    """*policy* decides who may create; whose the new row is, stays as the resource's own policy has it."""
+
+    policy: Policy
+    own: Policy
+
+    def allows(self, user: Any, item: Any = None) -> bool:
+        return self.policy.allows(user, item)
+
+    def rows(self, user: Any, model: Any) -> Any:
+        return self.policy.rows(user, model)
+
+    def claim(self, user: Any, item: Any) -> None:
+        self.own.claim(user, item)
+
+    def __str__(self) -> str:
+        return str(self.policy)
 
 
 def _dashboard(section: Section, policy: Policy) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+from flask import current_app, has_request_context
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, make_url
 
@@ -66,12 +68,31 @@ def options_for(url: URL) -> dict[str, Any]:
 
 def prepare(engine: Engine) -> None:
     """Make *engine* set up each new connection: pragmas on SQLite, limits on MariaDB."""
+    event.listen(engine, "handle_error", _tell_commands)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "before_cursor_execute", _begin_writing)
     elif engine.dialect.name in ("mysql", "mariadb"):
         is_mariadb = bool(getattr(engine.dialect, "is_mariadb", False))
         event.listen(engine, "connect", _limit_mariadb if is_mariadb else _limit_mysql_or_mariadb)
+
+
+def _tell_commands(context: Any) -> None:
+    """In a command, say what is wrong with the database and what to do, instead of a traceback.
+
+    Raises:
+        click.ClickException: the database cannot be reached, or a table is missing, while a command runs.
+    """
+    if has_request_context() or click.get_current_context(silent=True) is None:
+        return
+    original: Any = context.original_exception
+    if context.connection is None:
+        # The engine's URL shows its password as ***.
+        raise click.ClickException(f"The database {context.engine.url!r} cannot be used: {original}") from original
+    codes = {str(getattr(original, "sqlstate", "")), str(original.args[0] if original.args else "")}
+    if codes & {"42P01", "1146"} or str(original).startswith("no such table"):
+        way_out = "flask db upgrade" if "migrate" in current_app.extensions else "flask kit create-tables"
+        raise click.ClickException(f"A table is missing: {original}. Run: {way_out}") from original
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:

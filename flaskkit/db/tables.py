@@ -8,7 +8,6 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import Engine, Table
-from sqlalchemy.exc import OperationalError
 
 from flaskkit.db.models import Model, db
 from flaskkit.feature import available
@@ -44,10 +43,7 @@ def create_tables() -> None:
         raise click.ClickException(f"This app has migrations in {migrate.directory}/. Run: flask db upgrade")
     made: list[str] = []
     for bind, engine in db.engines.items():
-        try:
-            made += _make(engine, tables_of(app, bind))
-        except OperationalError as error:
-            raise click.ClickException(f"The database {engine.url!r} cannot be used: {error.orig}") from error
+        made += _make(engine, tables_of(app, bind))
     click.echo(f"Made {', '.join(made)}." if made else "No table is missing.")
 
 

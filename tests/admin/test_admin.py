@@ -191,3 +191,16 @@ def test_a_wrong_prefix_is_told(start):
 def test_off_means_absent(start):
     app = start(features=["db", "forms", "auth", "pages"])
     assert not [rule for rule in app.url_map.iter_rules() if "admin" in rule.rule]
+
+
+def test_a_row_made_here_belongs_to_who_made_it(app, boss, send):
+    assert send(boss, "/admin/diaries/new", text="Mine").status_code == 303
+    with app.app_context():
+        assert db.session.scalars(select(Diary.writer_id).where(Diary.text == "Mine")).one() == 1
+
+
+def test_the_users_are_shown_whole_whatever_the_app_shows_of_them(start, enter):
+    people = Resource(User, name="people", read_only=["id"], read=public)
+    app = start(features=FEATURES, modules=[Module("people", resources=[people])])
+    assert {"admin.users.list", "pages.people.list"} <= set(app.view_functions)
+    assert "admin.people.list" not in app.view_functions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, dataclass
 from typing import ClassVar, Literal
 
@@ -279,3 +281,13 @@ def test_an_unknown_database_is_a_clear_error():
         create_app(Config("app", env="testing", features=[Db(url="oracel://host/x")]))
     with pytest.raises(ConfigError, match="is no database URL"):
         create_app(Config("app", env="testing", features=[Db(url="not a url")]))
+
+
+def test_commands_show_mistakes_without_a_traceback(tmp_path):
+    (tmp_path / "app.py").write_text("from flaskkit import Config, create_app\napp = create_app(Config('app'))\n")
+    command = [sys.executable, "-m", "flask", "--app", "app", "kit", "settings"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: 'secret_key' is missing.")
+    assert "APP_ENV=development" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -11,7 +11,9 @@ import socket
 import threading
 import time
 
+import click
 import pytest
+from flask.cli import with_appcontext
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped
@@ -153,3 +155,17 @@ def test_commands_say_which_database_cannot_be_reached():
     assert "postgresql+psycopg://me:***@127.0.0.1:1/none" in result.output
     assert "hush-hush" not in result.output
     assert not isinstance(result.exception, OperationalError)
+
+
+def test_commands_say_how_to_make_a_missing_table(start):
+    app = start(features=["db"], modules=[Module("m", commands=[count])], tables=False)
+    result = app.test_cli_runner().invoke(args=["count-things"])
+    assert result.exit_code == 1
+    assert "A table is missing" in result.output
+    assert "Run: flask kit create-tables" in result.output
+
+
+@click.command("count-things")
+@with_appcontext
+def count():
+    click.echo(db.session.scalar(text("SELECT count(*) FROM outage_thing")))

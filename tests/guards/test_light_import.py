@@ -58,4 +58,8 @@ def test_serving_loads_no_tool():
     """Migrations aside: Flask-Migrate imports Alembic, and Alembic imports Mako, as soon as the feature is on."""
     client = "from werkzeug.test import Client\nassert Client(app).get('/nowhere').status_code == 404"
     tools = {"alembic", "flask_migrate", "mako", "pygments", "pytest"}
-    assert packages(loaded_by(f"{ALL_ON}\n{client}".replace("list(available())", "set(available()) - {'migrate'}"))) & tools == set()
+    assert (
+        packages(loaded_by(f"{ALL_ON}\n{client}".replace("list(available())", "set(available()) - {'migrate'}")))
+        & tools
+        == set()
+    )
