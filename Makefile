@@ -3,6 +3,7 @@
 # make check      format, lint, types, links of the docs
 # make format     put the code into shape
 # make docs-tables    write the tables of settings in docs/features anew
+# make upstream   Flask's and its extensions' own tests, on apps made by flaskkit
 # make coverage   the suite, with a report of what it does not reach
 # make clean      remove what the others made, the example's database included
 
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FLASK := cd example_app && APP_ENV=development ../$(BIN)/flask --app wsgi
 COVERAGE := --cov=flaskkit --cov-branch --cov-report=term-missing:skip-covered
 
-.PHONY: run test check format docs-tables coverage clean
+.PHONY: run test check format docs-tables upstream coverage clean
 .DEFAULT_GOAL := run
 
 run: $(INSTANCE)/loaded
@@ -52,11 +53,14 @@ format: .venv/dev
 docs-tables: .venv/dev
 	$(BIN)/python tests/docs/settings_tables.py
 
+upstream: .venv/dev
+	$(BIN)/python tests/upstream/run.py $(ARGS)
+
 coverage:
 	$(MAKE) test ARGS="$(COVERAGE) $(ARGS)"
 
 clean:
-	rm -rf .venv $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .upstream $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 # Each of these files says that a step is done; it is done again when what it depends on is newer.
 
