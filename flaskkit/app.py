@@ -26,7 +26,7 @@ from werkzeug.exceptions import HTTPException
 from flaskkit.access import Caller
 from flaskkit.cli import kit_commands
 from flaskkit.config import Config
-from flaskkit.errors import ConfigError
+from flaskkit.errors import ConfigError, Mistakes
 from flaskkit.feature import Feature, in_order
 from flaskkit.module import Module, load
 from flaskkit.resource import Resource
@@ -83,11 +83,14 @@ def create_app(config: Config) -> Flask:
     Raises:
         ConfigError: the config, a feature, a module or a resource is wrong; every mistake is listed.
     """
-    mistakes = config.mistakes()
-    if mistakes:
-        raise ConfigError(mistakes)
-    features = in_order(config.feature_objects())
-    modules = load(config.modules)
+    mistakes = Mistakes(ConfigError(text) for text in config.mistakes())
+    features: tuple[Feature, ...] = ()
+    modules: tuple[Module, ...] = ()
+    with mistakes.noted():
+        features = in_order(config.feature_objects())
+    with mistakes.noted():
+        modules = load(config.modules)
+    mistakes.report()
     app = Flask(config.import_name, **config.flask_options)
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
     _set_native_keys(app, config, features)

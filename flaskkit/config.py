@@ -15,7 +15,6 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -25,7 +24,7 @@ import msgspec
 from flask import Flask
 from flask.helpers import get_debug_flag
 
-from flaskkit.errors import ConfigError, FeatureError, did_you_mean
+from flaskkit.errors import ConfigError, FeatureError, Mistakes, did_you_mean
 from flaskkit.feature import Extension, Feature, Wired, available, find
 from flaskkit.module import Module
 
@@ -59,7 +58,7 @@ class Config:
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        mistakes = _Mistakes()
+        mistakes = Mistakes()
         for name, kind in _CORE.items():
             with mistakes.noted():
                 _Given(getattr(self, name), repr(name), "code").read(kind, secret=name == "secret_key")
@@ -105,7 +104,7 @@ class Config:
         Raises:
             ConfigError: every mistake from every source, each with what to write instead.
         """
-        mistakes = _Mistakes()
+        mistakes = Mistakes()
         given = {**_from_table(code, "code"), **_from_table(mapping or {}, "mapping")}
         if toml is not None:
             try:
@@ -126,7 +125,7 @@ class Config:
         Raises:
             ConfigError: a name or a type is wrong.
         """
-        return self._given(_from_table(changes, "code"), _Mistakes())
+        return self._given(_from_table(changes, "code"), Mistakes())
 
     def with_(self, *features: Feature | Extension | str) -> Self:
         """Return a copy in which *features* are on; one that has the name of another takes its place."""
@@ -184,7 +183,7 @@ class Config:
             unchanged = name in defaults and value == defaults[name]
             yield name, value, self.origins.get(name, "default" if unchanged else "code"), secret
 
-    def _given(self, given: Mapping[tuple[str, str], _Given], mistakes: _Mistakes) -> Self:
+    def _given(self, given: Mapping[tuple[str, str], _Given], mistakes: Mistakes) -> Self:
         """Return a copy with what is *given*, after reporting every mistake in it."""
         changes: dict[str, Any] = {"flask": dict(self.flask), "flask_options": dict(self.flask_options)}
         features: list[Feature | type[Feature]] = list(self.feature_objects())
@@ -208,10 +207,7 @@ class Config:
                 elif not table and name in _CORE:
                     changes[name] = value.read(_CORE[name], secret=name == "secret_key")
                 elif table not in available():
-                    known = [*_CORE, *kinds, *available()]
-                    hint = did_you_mean(table or name, known)
-                    prefix = value.spelt[: -len(name)] if value.text else ""
-                    raise ConfigError(f"{value.spelt} is not a setting.{_spelt(hint, prefix)}")
+                    raise ConfigError(f"{value.spelt} is not a setting.{value.hint(table, name, kinds)}")
         made = []
         for feature in features:
             with mistakes.noted():
@@ -232,17 +228,32 @@ def settings_of(feature: type[Feature]) -> dict[dataclasses.Field[Any], Any]:
 
 def is_secret(key: str) -> bool:
     """Return whether the native config *key* holds something nobody should read, going by its name."""
-    return any(word in key for word in ("SECRET", "PASSWORD", "TOKEN", "_URI", "_KEY"))
+    return any(word in key for word in ("SECRET", "PASSWORD", "TOKEN", "_KEY", "_URI", "_URL", "BINDS", "DSN"))
 
 
 @dataclass(frozen=True)
 class _Given:
-    """One value from one source. *spelt* is how the user wrote its name; *text* says that it is yet to be parsed."""
+    """One value from one source. *spelt* is how the user wrote its name.
+
+    *prefix* is that of variables, for text from the environment that is yet to be parsed; else None.
+    """
 
     value: Any
     spelt: str
     origin: str
-    text: bool = False
+    prefix: str | None = None
+
+    @property
+    def text(self) -> bool:
+        return self.prefix is not None
+
+    def hint(self, table: str, name: str, kinds: Mapping[str, Mapping[dataclasses.Field[Any], Any]]) -> str:
+        """Return " Did you mean …?" with the nearest name that would be a setting, spelt as in this source."""
+        join = "_" if self.text else "."
+        settings = [f"{table}{join}{declared.name}" for table, declareds in kinds.items() for declared in declareds]
+        hint = did_you_mean(join.join(filter(None, (table, name))), [*_CORE, *kinds, *available(), *settings])
+        before, quote, rest = hint.partition("'")
+        return f"{before}'{self.prefix}{rest[:-2].upper()}'?" if quote and self.text else hint
 
     def read(self, kind: Any, secret: bool = False) -> Any:
         """Return the value as *kind*."""
@@ -262,25 +273,6 @@ class _Given:
             hint = did_you_mean(key, _NATIVE)
             raise ConfigError(f"{self.spelt} has no declared type; set {key} in code or TOML.{hint}")
         return self.read(_NATIVE[key], is_secret(key))
-
-
-class _Mistakes(list[ConfigError]):
-    """Everything found wrong, until it is reported at once."""
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        try:
-            yield
-        except ConfigError as error:
-            self.append(error)
-
-    def add(self, kind: type[ConfigError], texts: Iterable[str]) -> None:
-        self.extend(kind(text) for text in texts)
-
-    def report(self) -> None:
-        if self:
-            kind = FeatureError if all(isinstance(error, FeatureError) for error in self) else ConfigError
-            raise kind(dict.fromkeys(text for error in self for text in error.mistakes))
 
 
 _CORE: dict[str, Any] = {
@@ -313,7 +305,7 @@ def _from_environ(environ: Mapping[str, str], prefix: str, tables: Iterable[str]
             name = variable.removeprefix(prefix).lower()
             table = max((t for t in tables if name not in _CORE and name.startswith(f"{t}_")), key=len, default="")
             name = name.removeprefix(f"{table}_") if table else name
-            given = _Given(text, variable, f"environment {variable}", text=True)
+            given = _Given(text, variable, f"environment {variable}", prefix)
             found[table, name.upper() if table == "flask" else name] = given
     return found
 
@@ -349,7 +341,7 @@ def _declared(
             return declared, kind
     if not name:
         raise ConfigError(f"{given.spelt} is a table of settings, not {given.value!r}.")
-    hint = did_you_mean(name, [declared.name for declared in kinds])
+    hint = given.hint(table, name, {table: kinds})
     raise ConfigError(f"{given.spelt} is not a setting of feature {table!r}.{hint}")
 
 
@@ -363,13 +355,6 @@ def _expected(kind: Any, value: Any, secret: bool) -> str:
         return f"must be a list, not {shown}."
     name = "true or false" if kind is bool else kind.__name__ if type(kind) is type else str(kind)
     return f"must be {name}, not {shown}."
-
-
-def _spelt(hint: str, prefix: str) -> str:
-    """Return *hint* with the name in it spelt as a variable of the environment, where those begin with *prefix*."""
-    before, quote, rest = hint.partition("'")
-    name, _, after = rest.partition("'")
-    return f"{before}'{prefix}{name.upper()}'{after}" if prefix and quote else hint
 
 
 def _looks_like_an_example(key: str) -> bool:

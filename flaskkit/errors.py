@@ -14,7 +14,8 @@ The last three are Werkzeug HTTP exceptions as well, so Flask answers them like 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 import click
@@ -73,6 +74,29 @@ class Conflicting(Rejected, Conflict):
 
     def __init__(self, errors: Mapping[str, list[str]], description: str | None = None) -> None:
         super().__init__(errors, description or "This collides with what is already stored.")
+
+
+class Mistakes(list[ConfigError]):
+    """Everything found wrong, until it is reported at once."""
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Take up the error that the block raises, and go on after it."""
+        try:
+            yield
+        except ConfigError as error:
+            self.append(error)
+
+    def add(self, kind: type[ConfigError], texts: Iterable[str]) -> None:
+        """Take up an error of *kind* for each of *texts*."""
+        self.extend(kind(text) for text in texts)
+
+    def report(self) -> None:
+        """Raise one error with everything, of the kind that all have in common; do nothing where nothing is wrong."""
+        if self:
+            kinds = {type(error) for error in self}
+            kind = kinds.pop() if len(kinds) == 1 else ConfigError
+            raise kind(dict.fromkeys(text for error in self for text in error.mistakes))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

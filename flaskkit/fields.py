@@ -56,6 +56,11 @@ class Field:
     relationship: str = ""
 
     @property
+    def min_length(self) -> int:
+        """The shortest text: 1 for one that must be given, because an empty one says nothing; else 0."""
+        return 1 if self.required and self.type is str and self.target is None and not self.choices else 0
+
+    @property
     def is_relationship(self) -> bool:
         """Whether the attribute holds model objects rather than values."""
         return self.relationship == self.name

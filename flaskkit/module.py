@@ -17,7 +17,7 @@ from typing import Any
 import click
 from flask import Blueprint
 
-from flaskkit.errors import ModuleError, did_you_mean
+from flaskkit.errors import Mistakes, ModuleError, did_you_mean
 from flaskkit.resource import Resource
 
 
@@ -44,16 +44,25 @@ def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
             resource name used twice.
         ResourceError: what a resource names, its model lacks.
     """
-    loaded = tuple(_import(module) if isinstance(module, str) else module for module in modules)
-    for module in loaded:
-        if not isinstance(module, Module):
-            raise ModuleError(f"modules takes Module objects or dotted names, not {module!r}.")
-    _only_once([module.name for module in loaded], "modules")
-    _only_once([resource.name for module in loaded for resource in module.resources], "resources")
-    for module in loaded:
-        for resource in module.resources:
+    mistakes = Mistakes()
+    loaded: list[Module] = []
+    for module in modules:
+        with mistakes.noted():
+            loaded.append(_import(module) if isinstance(module, str) else _checked(module))
+    mistakes.add(ModuleError, _doubles("modules", [module.name for module in loaded]))
+    resources = [resource for module in loaded for resource in module.resources]
+    mistakes.add(ModuleError, _doubles("resources", [resource.name for resource in resources]))
+    for resource in resources:
+        with mistakes.noted():
             resource.check()
-    return loaded
+    mistakes.report()
+    return tuple(loaded)
+
+
+def _checked(module: Any) -> Module:
+    if not isinstance(module, Module):
+        raise ModuleError(f"modules takes Module objects or dotted names, not {module!r}.")
+    return module
 
 
 def _import(name: str) -> Module:
@@ -73,7 +82,5 @@ def _import(name: str) -> Module:
     return found
 
 
-def _only_once(names: Sequence[str], what: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise ModuleError(f"Two {what} have the name {name!r}.")
+def _doubles(what: str, names: Sequence[str]) -> list[str]:
+    return [f"Two {what} have the name {name!r}." for name in dict.fromkeys(names) if names.count(name) > 1]

@@ -55,4 +55,5 @@ def test_the_demo_has_people_and_notes_and_can_be_repeated(app):
     with developed.app_context():
         assert {note.airport_icao for note in db.session.scalars(select(Note))} == {"EGLC", "LOWI", "NZQN", "VNLK"}
         assert db.session.scalar(select(Visitor).where(Visitor.name == "Ada")).has_role("admin")
+        db.session.remove()
         db.engine.dispose()

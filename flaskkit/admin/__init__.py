@@ -59,7 +59,7 @@ class Admin(Feature):
                 form_for(resource)
 
 
-def _opened(app: Flask, policy: Policy) -> Iterable[Resource]:
+def _opened(app: Flask, policy: role) -> Iterable[Resource]:
     """Yield all resources, each open to *policy* only; users and roles as ``people`` has them."""
     persons = list(people(app.extensions["flaskkit.user_model"]))
     special = {resource.model for resource in persons}
@@ -67,7 +67,8 @@ def _opened(app: Flask, policy: Policy) -> Iterable[Resource]:
     taken = {resource.name for resource in declared}
     for resource in [*declared, *(one for one in persons if one.name not in taken)]:
         create = Instead(policy, resource.policy("create"))
-        yield replace(resource, read=policy, write=policy, create=create, update=policy, delete=policy)
+        delete = Sparing(policy) if resource.model in special else policy
+        yield replace(resource, read=policy, write=policy, create=create, update=policy, delete=delete)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,25 @@ class Instead(Policy):
 
     def claim(self, user: Any, item: Any) -> None:
         self.own.claim(user, item)
+
+    def __str__(self) -> str:
+        return str(self.policy)
+
+
+@dataclass(frozen=True)
+class Sparing(Policy):
+    """As *policy*, but nobody may delete themselves or the role that lets them in: nobody could undo it."""
+
+    policy: role
+
+    def allows(self, user: Any, item: Any = None) -> bool:
+        own = item is not None and (
+            item is user or (not isinstance(item, type(user)) and item.name == self.policy.name)
+        )
+        return self.policy.allows(user, item) and not own
+
+    def rows(self, user: Any, model: Any) -> Any:
+        return self.policy.rows(user, model)
 
     def __str__(self) -> str:
         return str(self.policy)

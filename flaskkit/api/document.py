@@ -55,6 +55,8 @@ class Facts(BasePlugin):
         return declared(function).get(method.upper())
 
     def _security(self, policy: Policy, method: str) -> Iterator[dict[str, list[str]]]:
+        if not policy.personal and not self._needs_token(method):
+            return  # The same for everybody: no credentials are asked for, and none make a difference.
         if policy.anonymous:
             yield {}
         names = ["cookieAuth", "csrfToken"] if self._needs_token(method) else ["cookieAuth"]

@@ -77,6 +77,7 @@ def _described_one(field: Field) -> dict[str, Any]:
     if field.type is Decimal:
         schema["pattern"] = _decimal_pattern(field)
     if field.type is str:
+        schema |= {"minLength": field.min_length} if field.min_length else {}
         schema |= {"maxLength": field.max_length} if field.max_length else {}
         schema |= {"pattern": f"^(?:{field.pattern})$"} if field.pattern else {}
     return schema
@@ -138,6 +139,8 @@ def _as_it_is(field: Field, value: Any) -> Any:
 def _text(field: Field, value: str) -> str:
     if "\0" in value:
         raise ValidationError("Contains a NUL character.")
+    if len(value) < field.min_length:
+        raise ValidationError("Empty.")
     if field.max_length and len(value) > field.max_length:
         raise ValidationError(f"Longer than {field.max_length} characters.")
     if field.pattern and not re.fullmatch(field.pattern, value):

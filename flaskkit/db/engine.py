@@ -89,6 +89,8 @@ def _tell_commands(context: Any) -> None:
     if context.connection is None:
         # The engine's URL shows its password as ***.
         raise click.ClickException(f"The database {context.engine.url!r} cannot be used: {original}") from original
+    if not (context.statement or "").startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+        return  # SQLAlchemy may just be looking whether a table is there.
     codes = {str(getattr(original, "sqlstate", "")), str(original.args[0] if original.args else "")}
     if codes & {"42P01", "1146"} or str(original).startswith("no such table"):
         way_out = "flask db upgrade" if "migrate" in current_app.extensions else "flask kit create-tables"

@@ -46,6 +46,9 @@ def form_on(resource: Resource, item: Any = None, typed: MultiDict[str, str] | N
     known = {at: getattr(item, field.name) for at, field in _declared(form_class).items()} if item is not None else {}
     # Left alone, Flask-WTF would take JSON bodies for forms too.
     form = form_class(request.form if request.method in SUBMIT_METHODS else None, data=known)
+    if item is not None:
+        for at in [at for at, field in _declared(form).items() if field.key]:
+            del form[at]  # Other rows refer to a key, and so do addresses: it stays, here as in the API.
     if typed and not form.is_submitted():
         for at, field in _declared(form).items():
             if field.name in typed:
@@ -102,7 +105,7 @@ def _form_class(resource: Resource) -> type[FlaskForm]:
 
 def _declared(form: FlaskForm | type[FlaskForm]) -> Mapping[str, Field]:
     found: Mapping[str, Field] = getattr(form, "_declared", {})
-    return found
+    return found if isinstance(form, type) else {at: field for at, field in found.items() if at in form}
 
 
 def _attribute(name: str, taken: Iterable[str]) -> str:

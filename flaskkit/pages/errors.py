@@ -32,12 +32,18 @@ def error_page(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     # Who the visitor is may be just what cannot be found out while the server is in trouble.
     layout = "flaskkit/bare.html" if code >= 500 else "flaskkit/layout.html"
-    context = {"code": code, "name": error.name, "description": error.description, "advice": ADVICE.get(code, "")}
+    context = {"code": code, "name": error.name, "description": _own_words(error), "advice": ADVICE.get(code, "")}
     try:
         response.data = render_template("flaskkit/error.html", layout=layout, **context)
     except Exception:
         current_app.logger.exception("The page for error %s cannot be shown.", code)
     return response
+
+
+def _own_words(error: HTTPException) -> str:
+    """Return what was said about this very error; the standard text of its status says less than our advice."""
+    said = error.description or ""
+    return "" if ADVICE.get(error.code or 500) and said == type(error).description else said
 
 
 def _needs_home() -> bool:

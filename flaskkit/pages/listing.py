@@ -42,6 +42,9 @@ class Column:
     order: str = ""
 
 
+MOST_COLUMNS = 7
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a list; ``edit`` is where the visitor may change it, or "".
@@ -86,6 +89,9 @@ class Listing:
         text = request.args.get("page", "")
         number = max(1, int(text)) if re.fullmatch("[0-9]{1,9}", text) else 1
         asked: dict[str, Any] = {"filters": wanted, "q": q, "sorts": [sort] if sort else [], "size": section.page_size}
+        if any(filters[at].errors and filters[at].raw_data[0] for at in fields):
+            # No row can be as asked; the message stands beside the filter.
+            return cls(section, resource, q, sort, filters, rows.Page([], 1, section.page_size, 0))
         page = rows.page(resource, number=number, **asked)
         if number > page.pages:
             page = rows.page(resource, number=page.pages, **asked)
@@ -148,7 +154,8 @@ class Listing:
         shown = [
             field for field in readable if not (field.key and field.type in (int, UUID)) and field.type is not object
         ]
-        return shown or readable
+        # More would not fit beside each other; the page of a row shows all.
+        return (shown or readable)[:MOST_COLUMNS]
 
     def _column(self, field: Field) -> Column:
         known = self.resource.known

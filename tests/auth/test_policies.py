@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import ForeignKey, Text
+from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flaskkit import IntegerKey, Model, Module, Resource, login, nobody, owner, public, requires, role
@@ -12,7 +12,7 @@ from flaskkit import IntegerKey, Model, Module, Resource, login, nobody, owner, 
 class AuthNote(IntegerKey, Model):
     __tablename__ = "auth_note"
 
-    author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
 
 

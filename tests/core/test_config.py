@@ -122,14 +122,23 @@ def test_all_mistakes_are_reported_at_once(toml):
         "'env' must be one of 'production', 'development', 'testing', not 'prod'. Did you mean 'production'?",
         "'shop.open' must be true or false, not 'yes'.",
         "'shop.size' must be int, not 'ten'.",
-        "'shop.titel' is not a setting of feature 'shop'. Did you mean 'title'?",
-        "'shopp.size' is not a setting. Did you mean 'shop'?",
+        "'shop.titel' is not a setting of feature 'shop'. Did you mean 'shop.title'?",
+        "'shopp.size' is not a setting. Did you mean 'shop.size'?",
         "APP_FLASK_MAX_CONTENT_LENGTH must be int, not 'big'.",
         "APP_SECRETKEY is not a setting. Did you mean 'APP_SECRET_KEY'?",
         "APP_SHOP_MODE must be one of 'small', 'large', not 'big'.",
         "There is no feature 'dbb'. Did you mean 'db'?",
     ]
     assert all(mistake in str(caught.value) for mistake in caught.value.mistakes)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [("APP_SHOP_TITEL", "APP_SHOP_TITLE"), ("APP_SHPO_TITLE", "APP_SHOP_TITLE"), ("APP_EVN", "APP_ENV")],
+)
+def test_a_misspelt_variable_is_told_with_the_right_one(variable, meant):
+    with pytest.raises(ConfigError, match=f"{variable} is not a setting.*Did you mean '{meant}'"):
+        Config.load("app", features=[Shop()], environ={variable: "x"})
 
 
 def test_settings_of_features_that_are_off_are_left_alone():
@@ -181,7 +190,7 @@ def test_a_copy_without_something_unknown_is_refused():
 
 
 def test_a_copy_with_an_unknown_setting_is_refused():
-    with pytest.raises(ConfigError, match="'shop.sise' is not a setting of feature 'shop'. Did you mean 'size'?"):
+    with pytest.raises(ConfigError, match="'shop.sise' is not a setting of feature 'shop'. Did you mean 'shop.size'?"):
         Config("app", features=[Shop()]).replace(shop={"sise": 3})
 
 
