@@ -12,30 +12,13 @@ model, so that pending changes and ``with_loader_criteria`` hold as for model ob
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    Integer,
-    LargeBinary,
-    Select,
-    SmallInteger,
-    String,
-    Text,
-    Uuid,
-    bindparam,
-    false,
-    func,
-    or_,
-    select,
-)
-from sqlalchemy import Enum as EnumType
+from sqlalchemy import BigInteger, Column, Integer, Select, bindparam, false, func, or_, select, types
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import eq
 from werkzeug.exceptions import NotFound
@@ -47,7 +30,8 @@ from flaskkit.fields import key_of as key_name
 from flaskkit.resource import Resource
 
 # Values of these come back from every database as they were sent; a decimal, say, gets the column's scale.
-_EXACT = {BigInteger, Boolean, Date, EnumType, Integer, LargeBinary, SmallInteger, String, Text, UTCDateTime, Uuid}
+_EXACT = {types.Integer, types.SmallInteger, types.BigInteger, types.Boolean, types.String, types.Text, types.Enum}
+_EXACT |= {types.Date, types.LargeBinary, types.Uuid, UTCDateTime}
 # As many as SQLAlchemy's selectinload asks for at once.
 _KEYS_AT_ONCE = 500
 
@@ -114,9 +98,10 @@ class Reader:
         listing = self._page if conditions else self._listing
         items, count = listing(tuple(sorts), tuple(given), conditions)
         values_of_page = {**values, "first": (number - 1) * size, "size": size}
-        found = db.session.execute(items, values_of_page).all()
-        # The total is in every row; only a page beyond the last has none.
-        total = found[0][-1] if found else 0 if number == 1 else db.session.scalar(count, values)
+        with self._reading():
+            found = db.session.execute(items, values_of_page).all()
+            # The total is in every row; only a page beyond the last has none.
+            total = found[0][-1] if found else 0 if number == 1 else db.session.scalar(count, values)
         return rows.Page(self._with_lists([row[:-1] for row in found]), number, size, total)
 
     def get(self, key: Any) -> tuple[Any, ...]:
@@ -130,7 +115,8 @@ class Reader:
         if value is None:
             raise NotFound
         statement = self._one.where(*conditions) if conditions else self._one
-        row = db.session.execute(statement, {"key": value}).one_or_none()
+        with self._reading():
+            row = db.session.execute(statement, {"key": value}).one_or_none()
         if row is None:
             raise NotFound
         return self._with_lists([row])[0]
@@ -150,6 +136,27 @@ class Reader:
         rows.require_some(self.resource)
         condition = rows.condition_for(self.resource.model, self.resource.read)
         return () if condition is True else (condition,)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Spare a single statement BEGIN and ROLLBACK on PostgreSQL, where each is a round trip.
+
+        Not within a transaction that something else began, nor where the app listens to transactions: it may set
+        there who is asking, for row level security.
+        """
+        session = db.session()
+        model = self.resource.model
+        engine = session.get_bind(model.__mapper__)
+        listened = session.dispatch.after_begin or session.dispatch.after_transaction_create or engine.dispatch.begin
+        waiting = session.in_transaction() or session.new or session.dirty or session.deleted
+        if self._lists or listened or waiting or engine.dialect.name != "postgresql":
+            yield
+            return
+        session.connection(bind_arguments={"mapper": model}, execution_options={"isolation_level": "AUTOCOMMIT"})
+        try:
+            yield
+        finally:
+            session.rollback()
 
     def _page(self, sorts: tuple[str, ...], filters: tuple[str, ...], conditions: tuple[Any, ...]) -> Any:
         """Return two statements: one reads rows with the total as their last column, one counts."""

@@ -118,7 +118,8 @@ def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False)
     others = {name: value for name, value in values.items() if name not in trusted}
     try:
         with _transaction(lambda error: write_refused(resource, error), keep):
-            item = resource.model(**trusted, **_resolved(resource, others))
+            found = trusted | _resolved(resource, others)
+            item = resource.model(**{name: found[name] for name in values})
             policy.claim(user_for(policy), item)
             require(policy, item)
             db.session.add(item)
