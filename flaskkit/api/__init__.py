@@ -3,6 +3,7 @@
 values.py     one value in JSON, exact
 schemas.py    the schemas of a Resource, for bodies and queries
 bodies.py     reading JSON that wants to break the reader
+dump.py       rows to JSON without a schema
 views.py      list, create, read, update, replace, delete
 problem.py    errors as application/problem+json
 csrf.py       who must show a token

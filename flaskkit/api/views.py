@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -25,9 +26,11 @@ from flask_smorest import Blueprint
 
 from flaskkit.access import Policy, nobody, public, requires, user_for
 from flaskkit.api.bodies import Parser
+from flaskkit.api.dump import Writer, answer, writer_for
 from flaskkit.api.schemas import Query, Schemas
 from flaskkit.api.values import described
 from flaskkit.db import rows
+from flaskkit.db.compiled import Reader, reader_for
 from flaskkit.resource import Resource
 
 View = Callable[..., Any]
@@ -50,61 +53,71 @@ def blueprint_for(resource: Resource, schemas: Schemas) -> Blueprint:
 
 
 def _add_reading(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
+    compiled = _compiled(resource)
+
     @_operation(blueprint, resource, "GET", "list", "list")
     @requires(resource.read)
-    @blueprint.arguments(schemas.query, location="query", unknown=Query.Meta.unknown)
+    @blueprint.arguments(schemas.query(), location="query", unknown=Query.Meta.unknown)
     @blueprint.response(200, schemas.shown(many=True), headers={"X-Pagination": "PAGINATION", "Link": "LINK"})
     def list_(query: dict[str, Any]) -> Any:
-        page = rows.page(
-            resource,
-            number=query.pop("page"),
-            size=query.pop("page_size"),
-            sorts=query.pop("sort", ()),
-            q=query.pop("q", ""),
-            filters=query,
-        )
-        return page.items, {"X-Pagination": _numbers_of(page), "Link": _links_of(page)}
+        asked = {
+            "number": query.pop("page"),
+            "size": query.pop("page_size"),
+            "sorts": query.pop("sort", ()),
+            "q": query.pop("q", ""),
+            "filters": query,
+        }
+        page = compiled.reader.page(**asked) if compiled else rows.page(resource, **asked)
+        headers = {"X-Pagination": _numbers_of(page), "Link": _links_of(page)}
+        return answer(compiled.writer.many(page.items)) if compiled else page.items, headers
 
     @_operation(blueprint, resource, "GET", "read", "read one")
     @requires(resource.read)
     @blueprint.response(200, schemas.shown)
     def read(key: str) -> Any:
-        return rows.get(resource, key)
+        return answer(compiled.writer.one(compiled.reader.get(key))) if compiled else rows.get(resource, key)
 
 
 def _add_create(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
     readable = resource.read != nobody
+    compiled = _compiled_for_items(resource)
     headers = {
         "Location": {"description": "Where the new one is.", "schema": {"type": "string", "format": "uri-reference"}}
     }
 
     @_operation(blueprint, resource, "POST", "create", "add one")
     @requires(resource.policy("create"))
-    @blueprint.arguments(schemas.create)
+    @blueprint.arguments(schemas.create())
     @blueprint.response(201, schemas.shown if readable else None, headers=headers if readable else None)
     def create(values: dict[str, Any]) -> Any:
-        item = rows.create(resource, values)
+        item = rows.create(resource, values, keep=compiled is not None)
         if not resource.read.allows(user_for(resource.read), item):
             return Response(status=201)
-        return item, {"Location": url_for(".read", key=rows.key_of(item))}
+        shown = answer(compiled.writer.one(compiled.reader.of(item)), 201) if compiled else item
+        return shown, {"Location": url_for(".read", key=rows.key_of(item))}
 
 
 def _add_changing(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
     policy = _also_read(resource, "update")
+    compiled = _compiled_for_items(resource)
+
+    def change(values: dict[str, Any], key: str) -> Any:
+        item = rows.update(resource, key, values, keep=compiled is not None)
+        return answer(compiled.writer.one(compiled.reader.of(item))) if compiled else item
 
     @_operation(blueprint, resource, "PATCH", "update", "change one")
     @requires(policy)
-    @blueprint.arguments(schemas.patch)
+    @blueprint.arguments(schemas.patch())
     @blueprint.response(200, schemas.shown)
     def update(values: dict[str, Any], key: str) -> Any:
-        return rows.update(resource, key, values)
+        return change(values, key)
 
     @_operation(blueprint, resource, "PUT", "replace", "replace one")
     @requires(policy)
-    @blueprint.arguments(schemas.replace)
+    @blueprint.arguments(schemas.replace())
     @blueprint.response(200, schemas.shown)
     def replace(values: dict[str, Any], key: str) -> Any:
-        return rows.update(resource, key, values)
+        return change(values, key)
 
 
 def _add_delete(blueprint: Blueprint, resource: Resource) -> None:
@@ -113,6 +126,27 @@ def _add_delete(blueprint: Blueprint, resource: Resource) -> None:
     @blueprint.response(204)
     def delete(key: str) -> None:
         rows.delete(resource, key)
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """What makes the answers of one resource without model objects and schemas."""
+
+    reader: Reader
+    writer: Writer
+
+
+def _compiled(resource: Resource) -> _Compiled | None:
+    """Return how rows are read and written fast, or None where that takes model objects and the schema."""
+    reader = reader_for(resource)
+    writer = writer_for(reader.fields) if reader else None
+    return _Compiled(reader, writer) if reader and writer else None
+
+
+def _compiled_for_items(resource: Resource) -> _Compiled | None:
+    """Return the same for rows that were just stored, where they hold what reading them again would give."""
+    compiled = _compiled(resource)
+    return compiled if compiled and compiled.reader.exact else None
 
 
 def _operation(blueprint: Blueprint, resource: Resource, method: str, name: str, words: str) -> Callable[[View], View]:

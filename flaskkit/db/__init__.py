@@ -5,6 +5,7 @@ engine.py    options and pragmas by kind of database
 guards.py    503 while the database is away; uncommitted changes reported
 tables.py    which tables belong to an app; flask kit create-tables
 rows.py      the rows of a Resource: read and changed under its policies, one transaction each
+compiled.py  the same rows as tuples, by statements that are built once
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ _KINDS = {
     "foreign": {"23503", "1451", "1452", "SQLITE_CONSTRAINT_FOREIGNKEY"},
     "missing": {"23502", "1048", "1364", "SQLITE_CONSTRAINT_NOTNULL"},
     "check": {"23514", "4025", "3819", "SQLITE_CONSTRAINT_CHECK"},
+    # Values that MariaDB alone refuses, such as a UUID of a variant it does not know.
+    "value": {"1264", "1292", "1366", "1406"},
 }
 
 
@@ -34,7 +36,7 @@ def write_refused(resource: Resource, error: DBAPIError) -> Rejected:
         return Rejected({name: ["This refers to a row that does not exist."] for name in names})
     if kind == "missing":
         return Rejected({name: ["A value is missing."] for name in names})
-    if kind == "check":
+    if kind in ("check", "value"):
         return Rejected({name: ["This value is not allowed."] for name in names})
     return Conflicting({"": ["This collides with a rule of the database."]})
 
@@ -45,7 +47,7 @@ def delete_refused(error: DBAPIError) -> Conflicting:
 
 
 def violated(error: DBAPIError) -> str:
-    """Return the kind of constraint that *error* is about, "unique", "foreign", "missing" or "check"; else "".
+    """Return the kind of constraint that *error* is about, "unique", "foreign", "missing", "check" or "value"; else "".
 
     Not told by the class alone: MariaDB's driver raises an OperationalError for a violated CHECK.
     """

@@ -75,7 +75,7 @@ def page(
         rows = rows.where(or_(false(), *(column.icontains(q, autoescape=True) for column in columns)))
     total = db.session.scalar(select(func.count()).select_from(rows.order_by(None).subquery())) or 0
     first = (number - 1) * size
-    items = _in_order(resource, rows, sorts).options(*_with_related(resource)).limit(size).offset(first)
+    items = in_order(resource, rows, sorts).options(*_with_related(resource)).limit(size).offset(first)
     found = list(db.session.scalars(items)) if first < total else []
     return Page(found, number, size, total)
 
@@ -105,8 +105,8 @@ def get(resource: Resource, key: Any, action: str = "read") -> Any:
     return item
 
 
-def create(resource: Resource, values: Mapping[str, Any]) -> Any:
-    """Store a new row with *values* and return it.
+def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False) -> Any:
+    """Store a new row with *values* and return it. With *keep* it is not read again, unless the database fills it.
 
     Raises:
         LoginRequired, Forbidden: the caller may not create such a row.
@@ -114,22 +114,31 @@ def create(resource: Resource, values: Mapping[str, Any]) -> Any:
     """
     policy = resource.policy("create")
     require(policy)
-    with _transaction(lambda error: write_refused(resource, error)):
-        item = resource.model(**_resolved(resource, values))
-        policy.claim(user_for(policy), item)
-        require(policy, item)
-        db.session.add(item)
+    trusted = {name: value for name, value in values.items() if _is_checked_by_database(resource, name, value)}
+    others = {name: value for name, value in values.items() if name not in trusted}
+    try:
+        with _transaction(lambda error: write_refused(resource, error), keep):
+            found = trusted | _resolved(resource, others)
+            item = resource.model(**{name: found[name] for name in values})
+            policy.claim(user_for(policy), item)
+            require(policy, item)
+            db.session.add(item)
+    except Exception:
+        # Keys of no row are told first, as where each key is looked up before.
+        if trusted:
+            _resolved(resource, values)
+        raise
     return item
 
 
-def update(resource: Resource, key: Any, values: Mapping[str, Any]) -> Any:
-    """Give the row with that *key* new *values*, leave its others, and return it.
+def update(resource: Resource, key: Any, values: Mapping[str, Any], *, keep: bool = False) -> Any:
+    """Give the row with that *key* new *values*, leave its others, and return it. *keep* is as in ``create``.
 
     Raises:
         NotFound, LoginRequired, Forbidden: as in ``get``.
         Rejected, Conflicting: as in ``create``.
     """
-    with _transaction(lambda error: write_refused(resource, error)):
+    with _transaction(lambda error: write_refused(resource, error), keep):
         item = _find(resource, key, lock=True)
         require(resource.policy("update"), item)
         for name, value in _resolved(resource, values).items():
@@ -162,13 +171,13 @@ def resolve(field: Field, value: Any) -> Any:
     wanted = list(dict.fromkeys(value)) if field.many else [value]
     target: Any = field.target
     column = getattr(target, key_name(target))
-    keys = [key for key in (_parsed(column.type, one) for one in wanted) if key is not None]
+    keys = [key for key in (parsed(column.type, one) for one in wanted) if key is not None]
     rows = _visible(target, _read_policy(target)).where(column.in_([_comparable(column, key) for key in keys]))
     found = {key_of(item): item for item in db.session.scalars(rows)} if keys else {}
-    missing = [one for one in wanted if _parsed(column.type, one) not in found]
+    missing = [one for one in wanted if parsed(column.type, one) not in found]
     if missing:
         raise Rejected({field.name: [f"There is no {target.__name__} {one!r}." for one in missing]})
-    items = [found[_parsed(column.type, one)] for one in wanted]
+    items = [found[parsed(column.type, one)] for one in wanted]
     return items if field.many else items[0]
 
 
@@ -193,19 +202,14 @@ def value_of(item: Any, field: Field) -> Any:
     return [key_of(other) for other in value] if field.many else key_of(value)
 
 
-def _visible(model: Any, policy: Policy | None) -> Select[Any]:
+def condition_for(model: Any, policy: Policy | None) -> Any:
+    """Return which rows of *model* the caller may see by *policy*: True, for all, or an SQL condition."""
     condition = True if policy is None else policy.rows(user_for(policy), model)
-    if condition is True:
-        return select(model)
-    return select(model).where(false() if condition is False else condition)
+    return false() if condition is False else condition
 
 
-def _read_policy(model: Any) -> Policy | None:
-    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(model)
-    return resource.read if resource else None
-
-
-def _in_order(resource: Resource, rows: Select[Any], sorts: Sequence[str]) -> Select[Any]:
+def in_order(resource: Resource, rows: Select[Any], sorts: Sequence[str]) -> Select[Any]:
+    """Return *rows* of *resource* ordered by the fields *sorts*, else as the resource says; the key breaks ties."""
     columns = []
     for name in [*(sorts or resource.order), resource.key.name]:
         column = getattr(resource.model, name.removeprefix("-"))
@@ -213,30 +217,7 @@ def _in_order(resource: Resource, rows: Select[Any], sorts: Sequence[str]) -> Se
     return rows.order_by(*columns)
 
 
-def _with_related(resource: Resource) -> Iterable[Any]:
-    links = dict.fromkeys(field.relationship for field in resource.readable if field.relationship)
-    return [selectinload(getattr(resource.model, link)) for link in links]
-
-
-def _find(resource: Resource, key: Any, *, lock: bool = False) -> Any:
-    require_some(resource)
-    column = getattr(resource.model, resource.key.name)
-    value = _parsed(column.type, key)
-    if value is None:
-        raise NotFound
-    row = _visible(resource.model, resource.read).where(column == _comparable(column, value))
-    if lock:
-        # On SQLite, which has no FOR UPDATE, the option takes the write lock before reading.
-        row = row.with_for_update(of=resource.model).execution_options(populate_existing=True, **{WRITE: True})
-    else:
-        row = row.options(*_with_related(resource))
-    item = db.session.scalars(row).unique().one_or_none()
-    if item is None:
-        raise NotFound
-    return item
-
-
-def _parsed(kind: Any, key: Any) -> Any:
+def parsed(kind: Any, key: Any) -> Any:
     """Return *key* as a value that a column of that *kind* can be compared with, or None where it cannot be one."""
     wanted = kind.python_type
     if isinstance(key, str):
@@ -250,6 +231,39 @@ def _parsed(kind: Any, key: Any) -> Any:
     if isinstance(key, bool) or not isinstance(key, wanted):
         return None
     return None if isinstance(key, int) and not -(2**63) <= key < 2**63 else key
+
+
+def _visible(model: Any, policy: Policy | None) -> Select[Any]:
+    condition = condition_for(model, policy)
+    return select(model) if condition is True else select(model).where(condition)
+
+
+def _read_policy(model: Any) -> Policy | None:
+    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(model)
+    return resource.read if resource else None
+
+
+def _with_related(resource: Resource) -> Iterable[Any]:
+    links = dict.fromkeys(field.relationship for field in resource.readable if field.relationship)
+    return [selectinload(getattr(resource.model, link)) for link in links]
+
+
+def _find(resource: Resource, key: Any, *, lock: bool = False) -> Any:
+    require_some(resource)
+    column = getattr(resource.model, resource.key.name)
+    value = parsed(column.type, key)
+    if value is None:
+        raise NotFound
+    row = _visible(resource.model, resource.read).where(column == _comparable(column, value))
+    if lock:
+        # On SQLite, which has no FOR UPDATE, the option takes the write lock before reading.
+        row = row.with_for_update(of=resource.model).execution_options(populate_existing=True, **{WRITE: True})
+    else:
+        row = row.options(*_with_related(resource))
+    item = db.session.scalars(row).unique().one_or_none()
+    if item is None:
+        raise NotFound
+    return item
 
 
 def _comparable(column: Any, value: Any) -> Any:
@@ -277,11 +291,24 @@ def _resolved(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
+def _is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
+    """Return whether *value* is a foreign key to rows that the caller sees all: then the database can look it up."""
+    field = resource.known[name]
+    if field.target is None or field.is_relationship or type(value) is not field.type or field.type not in (int, UUID):
+        return False
+    column = resource.model.__mapper__.columns[name]
+    enforced = any(key.column is field.target.__mapper__.primary_key[0] for key in column.foreign_keys)
+    return enforced and condition_for(field.target, _read_policy(field.target)) is True
+
+
 @contextmanager
-def _transaction(refused: Callable[[DBAPIError], Exception]) -> Iterator[None]:
+def _transaction(refused: Callable[[DBAPIError], Exception], keep: bool = False) -> Iterator[None]:
+    session = db.session()
+    expire = session.expire_on_commit
     try:
         yield
-        db.session.commit()
+        session.expire_on_commit = expire and not keep
+        session.commit()
     except BaseException as error:
         db.session.rollback()
         if isinstance(error, DBAPIError) and (isinstance(error, IntegrityError) or violated(error)):
@@ -290,3 +317,5 @@ def _transaction(refused: Callable[[DBAPIError], Exception]) -> Iterator[None]:
         if isinstance(error, DataError) or isinstance(cause, OverflowError | UnicodeError):
             raise Rejected({"": ["A value is too large or of a kind that cannot be stored."]}) from error
         raise
+    finally:
+        session.expire_on_commit = expire
