@@ -50,6 +50,10 @@ class Policy:
     def claim(self, user: Any, item: Any) -> None:
         """Make the new *item* the user's, where the policy is about that. Otherwise do nothing."""
 
+    def names(self) -> tuple[str, ...]:
+        """Return the attributes of rows that the policy looks at; a resource checks that its model has them."""
+        return ()
+
     def __and__(self, other: Policy) -> Policy:
         return _All(self, other)
 
@@ -120,6 +124,9 @@ class owner(Policy):  # noqa: N801
         if user is not None:
             setattr(item, self.column, user.id)
 
+    def names(self) -> tuple[str, ...]:
+        return (self.column,)
+
     def __str__(self) -> str:
         return f"owner({self.column!r})"
 
@@ -146,6 +153,9 @@ class _All(Policy):
         self.left.claim(user, item)
         self.right.claim(user, item)
 
+    def names(self) -> tuple[str, ...]:
+        return (*self.left.names(), *self.right.names())
+
     def __str__(self) -> str:
         return " & ".join(f"({p})" if isinstance(p, _Any) else str(p) for p in (self.left, self.right))
 
@@ -171,6 +181,9 @@ class _Any(Policy):
     def claim(self, user: Any, item: Any) -> None:
         self.left.claim(user, item)
         self.right.claim(user, item)
+
+    def names(self) -> tuple[str, ...]:
+        return (*self.left.names(), *self.right.names())
 
     def __str__(self) -> str:
         return f"{self.left} | {self.right}"

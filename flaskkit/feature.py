@@ -43,13 +43,15 @@ class Extension(Protocol):
 class Feature:
     """One part of an app. Subclasses are frozen dataclasses; their fields, made by ``setting()``, are the settings.
 
-    ``requires`` names features that must be on; ``after`` names those that are wired before this one if they
-    are on. State belongs to an app and so to ``app.extensions``: one feature object may serve several apps.
+    ``requires`` names features that must be on; ``after`` names those that are wired before this one if they are
+    on. ``tables`` names tables of its own, which migrations leave alone while it is off. State belongs to an app
+    and so to ``app.extensions``: one feature object may serve several apps.
     """
 
     name: ClassVar[str]
     requires: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
+    tables: ClassVar[tuple[str, ...]] = ()
 
     def mistakes(self, config: Config) -> Iterable[str]:
         """Return what is wrong with these settings in this *config*, a sentence each, with what to write instead."""

@@ -26,7 +26,8 @@ class Field:
     ``type`` is the Python type of a value: ``str``, ``int``, ``float``, ``bool``, ``Decimal``, ``date``,
     ``datetime`` (aware, UTC), ``time``, ``timedelta``, ``UUID``, ``bytes``, an ``Enum`` class, or ``object``
     for JSON. A relationship has the type of the other model's key, ``target`` says which model, and ``many``
-    whether it holds a list; the foreign key column beside a to-one relationship has the same ``target``.
+    whether it holds a list, ``moves`` whether the foreign key is in those other rows, and ``owns`` whether they are
+    deleted when they leave; the foreign key column beside a to-one relationship has the same ``target``.
 
     ``default`` is a plain value; ``required`` means that a new row cannot be stored without it.
     ``minimum``, ``maximum``, ``pattern`` (a regular expression for the whole value), ``label`` and ``help``
@@ -53,6 +54,8 @@ class Field:
     choices: tuple[str, ...] = ()
     target: Class | None = None
     many: bool = False
+    moves: bool = False
+    owns: bool = False
     relationship: str = ""
 
     @property
@@ -159,6 +162,8 @@ def _relationship_field(link: Any) -> Field:
         nullable=nullable,
         target=target,
         many=many,
+        moves=link.direction.name == "ONETOMANY",
+        owns=bool(link.cascade.delete_orphan),
         relationship=link.key,
     )
 

@@ -121,11 +121,20 @@ class Resource:
             for name in self.search
             if name in self.known and self.known[name].type is not str
         )
-        mistakes.extend(
-            f"Resource {self.name!r} has {getattr(self, action)!r} as {action}; give a policy, such as public or login."
-            for action in ("read", "create", "update", "delete")
-            if not isinstance(getattr(self, action), Policy)
-        )
+        for action in ("read", "create", "update", "delete"):
+            policy = getattr(self, action)
+            if not isinstance(policy, Policy):
+                mistakes.append(
+                    f"Resource {self.name!r} has {policy!r} as {action}; give a policy, such as public or login."
+                )
+                continue
+            for name in policy.names():
+                if name not in self.known:
+                    hint = did_you_mean(name, self.known)
+                    mistakes.append(
+                        f"Resource {self.name!r} names {name!r} in {action}={policy}, which {self.model.__name__}"
+                        f" lacks.{hint}"
+                    )
         try:
             key_of(self.model)
         except ValueError as error:

@@ -44,6 +44,11 @@ class Admin(Feature):
         if not self.url_prefix.startswith("/") or self.url_prefix.endswith("/"):
             yield f"'url_prefix' of feature 'admin' is {self.url_prefix!r}; write it like '/admin'."
 
+        if self.page_size < 1:
+            yield f"'page_size' of feature 'admin' is {self.page_size}; it must be at least 1."
+        if not self.role:
+            yield "'role' of feature 'admin' is empty; name the role that opens it."
+
     def init_app(self, app: Flask) -> None:
         policy = role(self.role)
         if any(self.url_prefix == f"/{resource.name}" for resource in app.extensions["flaskkit"].resources):

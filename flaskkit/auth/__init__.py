@@ -35,6 +35,7 @@ class Auth(Feature):
 
     name: ClassVar[str] = "auth"
     requires: ClassVar[tuple[str, ...]] = ("db", "forms")
+    tables: ClassVar[tuple[str, ...]] = ("roles", "users", "users_roles", "users_tokens")
 
     user_model: Any = setting(  # noqa: RUF009
         "", help='The app\'s own user model, made from UserMixin: the class, or "package.module:Class".'

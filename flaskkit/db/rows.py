@@ -19,7 +19,7 @@ from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import BigInteger, Integer, Select, false, func, literal, or_, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+from sqlalchemy.exc import CircularDependencyError, DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import selectinload
 from werkzeug.exceptions import NotFound
 
@@ -119,6 +119,8 @@ def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False)
     try:
         with _transaction(lambda error: write_refused(resource, error), keep):
             found = trusted | _resolved(resource, others)
+            for name, value in found.items():
+                _require_moves(resource.known[name], [], value)
             item = resource.model(**{name: found[name] for name in values})
             policy.claim(user_for(policy), item)
             require(policy, item)
@@ -142,6 +144,7 @@ def update(resource: Resource, key: Any, values: Mapping[str, Any], *, keep: boo
         item = _find(resource, key, lock=True)
         require(resource.policy("update"), item)
         for name, value in _resolved(resource, values).items():
+            _require_moves(resource.known[name], getattr(item, name), value)
             setattr(item, name, value)
         if not resource.policy("update").allows(user_for(resource.policy("update")), item):
             # A slip that could not be mended: giving away a row, or taking a role from oneself.
@@ -301,6 +304,22 @@ def _is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
     return enforced and condition_for(field.target, _read_policy(field.target)) is True
 
 
+def _require_moves(field: Field, before: Any, after: Any) -> None:
+    """Raise unless the caller may change the rows that come or go when *field* holds *after* instead of *before*.
+
+    Where the other rows hold the foreign key, to give or take them changes them, or deletes them as orphans.
+    """
+    if not (field.is_relationship and field.many and field.moves):
+        return
+    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(field.target)
+    if resource is None:
+        return
+    for row in {*before} ^ {*(after or ())}:
+        require(resource.policy("update"), row)
+        if row in before and field.owns:
+            require(resource.policy("delete"), row)
+
+
 @contextmanager
 def _transaction(refused: Callable[[DBAPIError], Exception], keep: bool = False) -> Iterator[None]:
     session = db.session()
@@ -313,6 +332,8 @@ def _transaction(refused: Callable[[DBAPIError], Exception], keep: bool = False)
         db.session.rollback()
         if isinstance(error, DBAPIError) and (isinstance(error, IntegrityError) or violated(error)):
             raise refused(error) from error
+        if isinstance(error, CircularDependencyError):
+            raise Rejected({"": ["A row cannot refer to itself."]}) from error
         cause = error.orig if isinstance(error, StatementError) else error
         if isinstance(error, DataError) or isinstance(cause, OverflowError | UnicodeError):
             raise Rejected({"": ["A value is too large or of a kind that cannot be stored."]}) from error

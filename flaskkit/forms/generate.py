@@ -15,6 +15,7 @@ from flask import current_app, request
 from flask_wtf import FlaskForm
 from flask_wtf.form import SUBMIT_METHODS
 from werkzeug.datastructures import MultiDict
+from wtforms.validators import InputRequired
 
 from flaskkit.fields import Field
 from flaskkit.forms.inputs import form_field
@@ -43,12 +44,20 @@ def form_on(resource: Resource, item: Any = None, typed: MultiDict[str, str] | N
     *typed* is text by field names, such as ``request.args``: as if somebody had typed it into the empty form.
     """
     form_class = form_for(resource)
-    known = {at: getattr(item, field.name) for at, field in _declared(form_class).items()} if item is not None else {}
+    hidden = resource.write_only
+    shown = {at: field for at, field in _declared(form_class).items() if field.name not in hidden}
+    known = {at: getattr(item, field.name) for at, field in shown.items()} if item is not None else {}
     # Left alone, Flask-WTF would take JSON bodies for forms too.
     form = form_class(request.form if request.method in SUBMIT_METHODS else None, data=known)
     if item is not None:
         for at in [at for at, field in _declared(form).items() if field.key]:
             del form[at]  # Other rows refer to a key, and so do addresses: it stays, here as in the API.
+        for at in [at for at, field in _declared(form).items() if field.name in hidden]:
+            # What is never shown stays as it is, unless something new is typed.
+            form[at].validators = [rule for rule in form[at].validators if not isinstance(rule, InputRequired)]
+            form[at].flags.required = False
+            if form.is_submitted() and form[at].data in (None, ""):
+                del form[at]
     if typed and not form.is_submitted():
         for at, field in _declared(form).items():
             if field.name in typed:

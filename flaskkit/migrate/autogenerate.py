@@ -7,6 +7,7 @@ which modules were imported.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from alembic.operations.ops import DropTableOp
@@ -16,6 +17,7 @@ from sqlalchemy import inspect
 
 from flaskkit.db import UTCDateTime
 from flaskkit.db.tables import tables_of
+from flaskkit.feature import available
 
 logger = logging.getLogger("alembic.env")
 
@@ -50,8 +52,20 @@ def owned_only(item: Any, name: str, kind: str, reflected: bool, compare_to: Any
     """Leave tables of features that are off alone, neither made nor dropped: Alembic's ``include_object``."""
     if kind != "table":
         return True
+    if name in {table.name for table in tables_of(current_app)}:
+        return True
     declared = {table.name for table in current_app.extensions["sqlalchemy"].metadata.tables.values()}
-    return name not in declared or name in {table.name for table in tables_of(current_app)}
+    return name not in declared | _tables_of_features_off()
+
+
+def _tables_of_features_off() -> set[str]:
+    names: set[str] = set()
+    for name, point in available().items():
+        if name not in current_app.extensions["flaskkit"]:
+            # A feature whose packages are missing was never on here.
+            with suppress(ImportError):
+                names |= set(point.load().tables)
+    return names
 
 
 def render(kind: str, item: Any, context: Any) -> str | bool:

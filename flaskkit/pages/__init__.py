@@ -11,8 +11,9 @@ templates/flaskkit/     every template; one of the same name in the app's templa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flask import Blueprint, Flask
 from flask_bootstrap import Bootstrap5
@@ -24,6 +25,9 @@ from flaskkit.module import Module
 from flaskkit.pages.errors import error_page
 from flaskkit.pages.section import Section
 from flaskkit.pages.site import Site
+
+if TYPE_CHECKING:
+    from flaskkit.config import Config
 
 __all__ = ["Pages", "Section"]
 
@@ -38,6 +42,10 @@ class Pages(Feature):
 
     title: str = setting("", help="Name of the site, at the top of each page. Without one: the name of the app.")
     page_size: int = setting(20, help="How many rows one page of a list shows.")
+
+    def mistakes(self, config: Config) -> Iterable[str]:
+        if self.page_size < 1:
+            yield f"'page_size' of feature 'pages' is {self.page_size}; it must be at least 1."
 
     def init_app(self, app: Flask) -> None:
         kit = app.extensions["flaskkit"]

@@ -49,4 +49,5 @@ def _own_words(error: HTTPException) -> str:
 def _needs_home() -> bool:
     """Whether a home page is missing: there is something to show on it, and no view for "/" on any host or method."""
     has_own = any(rule.rule == "/" for rule in current_app.url_map.iter_rules())
-    return not has_own and request.method in ("GET", "HEAD") and bool(current_app.extensions["flaskkit"].resources)
+    kit = current_app.extensions["flaskkit"]
+    return not has_own and request.method in ("GET", "HEAD") and bool(kit.resources or kit.modules)

@@ -9,7 +9,19 @@ import pytest
 from flask import Blueprint
 from sqlalchemy.orm import Mapped
 
-from flaskkit import Config, IntegerKey, Model, Module, ModuleError, Resource, ResourceError, create_app, public
+from flaskkit import (
+    Config,
+    IntegerKey,
+    Model,
+    Module,
+    ModuleError,
+    Resource,
+    ResourceError,
+    create_app,
+    login,
+    owner,
+    public,
+)
 
 
 class CoreBook(IntegerKey, Model):
@@ -102,7 +114,15 @@ def test_what_is_no_module_is_refused():
 
 
 def test_a_resource_that_names_what_its_model_lacks_is_refused():
-    wrong = Resource(CoreBook, name="books", fields=["titel", "pages"], filters=["page"], search=["pages"], read=True)
+    wrong = Resource(
+        CoreBook,
+        name="books",
+        fields=["titel", "pages"],
+        filters=["page"],
+        search=["pages"],
+        read=True,
+        write=owner("author") | login,
+    )
     with pytest.raises(ResourceError) as caught:
         app_with(Module("core", resources=[wrong]))
     assert caught.value.mistakes == [
@@ -110,6 +130,9 @@ def test_a_resource_that_names_what_its_model_lacks_is_refused():
         "Resource 'books' names 'page' in filters, which CoreBook lacks. Did you mean 'pages'?",
         "Resource 'books' searches 'pages', which holds no text.",
         "Resource 'books' has True as read; give a policy, such as public or login.",
+        "Resource 'books' names 'author' in create=owner('author') | login, which CoreBook lacks.",
+        "Resource 'books' names 'author' in update=owner('author') | login, which CoreBook lacks.",
+        "Resource 'books' names 'author' in delete=owner('author') | login, which CoreBook lacks.",
     ]
 
 

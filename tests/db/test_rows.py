@@ -21,6 +21,7 @@ from flaskkit import (
     db,
     login,
     owner,
+    public,
     role,
 )
 from flaskkit.access import Caller
@@ -51,6 +52,20 @@ class RowsTag(IntegerKey, Model):
     word: Mapped[str]
 
 
+class RowsBox(IntegerKey, Model):
+    __tablename__ = "rows_box"
+    owner_id: Mapped[int]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("rows_box.id"))
+    parent: Mapped[RowsBox | None] = relationship(remote_side="RowsBox.id")
+    things: Mapped[list[RowsThing]] = relationship()
+
+
+class RowsThing(IntegerKey, Model):
+    __tablename__ = "rows_thing"
+    owner_id: Mapped[int]
+    box_id: Mapped[int | None] = mapped_column(ForeignKey("rows_box.id"))
+
+
 class RowsLetter(IntegerKey, Model):
     __tablename__ = "rows_letter"
     __table_args__ = (CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),)
@@ -77,6 +92,8 @@ class NotSecret(Policy):
 towns = Resource(
     RowsTown, name="towns", fields=["code", "name"], sorts=["name"], search=["name"], read=NotSecret(), write=login
 )
+boxes = Resource(RowsBox, name="boxes", fields=["parent", "things"], read=public, write=owner("owner_id"))
+things = Resource(RowsThing, name="things", read=public, write=owner("owner_id"))
 mine = owner("author_id") | role("admin")
 letters = Resource(
     RowsLetter,
@@ -107,7 +124,7 @@ ANNA, BERT, ADMIN = Person(1), Person(2), Person(3, ("admin",))
 
 @pytest.fixture
 def as_user(start):
-    app = start(features=["db"], modules=[Module("post", resources=[towns, letters])])
+    app = start(features=["db"], modules=[Module("post", resources=[towns, letters, boxes, things])])
     with app.app_context():
         db.session.add_all([RowsTown(code="ULM", name="Ulm"), RowsTown(code="X", name="Area", secret=True)])
         db.session.add_all([RowsTag(word="old"), RowsTag(word="new")])
@@ -263,3 +280,25 @@ def test_a_change_keeps_what_is_not_sent(as_user):
         key = rows.create(letters, letter(tags=[1])).id
         rows.update(letters, key, {"stars": 4})
         assert db.session.scalars(select(RowsLetter)).one().tags[0].word == "old"
+
+
+def test_rows_of_others_cannot_be_taken_through_a_relationship(as_user):
+    with as_user(ANNA):
+        hers = rows.create(things, {}).id
+    with as_user(BERT):
+        box = rows.create(boxes, {}).id
+        with pytest.raises(Forbidden):
+            rows.update(boxes, box, {"things": [hers]})
+        with pytest.raises(Forbidden):
+            rows.create(boxes, {"things": [hers]})
+        own = rows.create(things, {}).id
+        assert [thing.id for thing in rows.update(boxes, box, {"things": [own]}).things] == [own]
+
+
+def test_a_row_that_would_refer_to_itself_is_refused(as_user):
+    with as_user(ANNA):
+        box = rows.create(boxes, {}).id
+        with pytest.raises(Rejected) as caught:
+            rows.update(boxes, box, {"parent": box})
+        assert caught.value.errors == {"": ["A row cannot refer to itself."]}
+        assert rows.page(boxes).total == 1

@@ -144,3 +144,12 @@ def test_an_unreachable_database_is_named_without_its_password(project):
     assert "The database postgresql+psycopg://me:***@127.0.0.1:1/none cannot be used" in said
     assert "hush-hush" not in said
     assert "Traceback" not in said
+
+
+def test_tables_of_a_feature_that_was_switched_off_stay(project):
+    project.write("app.py", APP.replace('"migrate"]', '"migrate", "forms", "auth"]'))
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.write("app.py", APP)
+    assert "No changes in schema detected" in project.flask("db", "migrate")
