@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -63,6 +63,9 @@ def _first_line(feature: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        # What is inside may be secret, and nothing says so.
+        return f"{{{', '.join(map(str, value))}}}"
     if isinstance(value, tuple):
         return ", ".join(getattr(part, "name", str(part)) for part in value)
     return str(value).lower() if isinstance(value, bool) else str(value)

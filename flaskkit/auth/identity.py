@@ -45,8 +45,12 @@ def wire(app: Flask) -> None:
     @app.after_request
     def remember(response: Response) -> Response:
         """Let Flask-Login set or clear its cookie. Its own hook would touch the session of every request."""
+        if bearer() is not None:
+            # A program keeps no cookie, whatever a template or a flash wrote into the session on the way.
+            session.modified = session.accessed = False
+            return response
         always = current_app.config.get("REMEMBER_COOKIE_REFRESH_EACH_REQUEST")
-        if not (always or (_LOGIN_USED in request.environ and "_remember" in session)) or bearer() is not None:
+        if not (always or (_LOGIN_USED in request.environ and "_remember" in session)):
             return response
         with warnings.catch_warnings():
             # Flask-Login 0.6.3 calls utcnow(), deprecated since Python 3.12.

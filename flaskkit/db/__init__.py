@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flask import Flask
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -70,7 +70,7 @@ class Db(Feature):
         try:
             db.init_app(app)
         except ModuleNotFoundError as error:
-            raise FeatureError(_driver_missing(url.get_backend_name(), error)) from error
+            raise FeatureError(_driver_missing(error)) from error
         with app.app_context():
             for engine in db.engines.values():
                 prepare(engine)
@@ -81,7 +81,7 @@ class Db(Feature):
         kit.commands.add_command(create_tables)
 
 
-def _driver_missing(kind: str, error: ModuleNotFoundError) -> str:
-    extra = {"postgresql": "flaskkit[postgres]", "mysql": "flaskkit[mariadb]", "mariadb": "flaskkit[mariadb]"}
-    package: Any = extra.get(kind, error.name)
+def _driver_missing(error: ModuleNotFoundError) -> str:
+    extras = {"psycopg": "flaskkit[postgres]", "pymysql": "flaskkit[mariadb]"}
+    package = extras.get(error.name or "", error.name)
     return f"The database URL needs the package {error.name!r}. Install it with: pip install '{package}'"

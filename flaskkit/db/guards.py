@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import event
+from sqlalchemy import TextClause, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import ServiceUnavailable
 
+from flaskkit.db.engine import READS
 from flaskkit.db.models import db
 
 RETRY_AFTER = 5
@@ -90,7 +91,9 @@ def _flushed(session: Any, _context: Any) -> None:
 
 @event.listens_for(db.session, "do_orm_execute")
 def _executed(state: Any) -> None:
-    if state.is_insert or state.is_update or state.is_delete:
+    statement = state.statement
+    written = isinstance(statement, TextClause) and not statement.text.lstrip().upper().startswith(READS)
+    if state.is_insert or state.is_update or state.is_delete or written:
         state.session.info[UNSAVED] = True
 
 

@@ -17,10 +17,11 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.query import Query
 from sqlalchemy import DateTime, Dialect, Double, MetaData, String, Uuid
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         """Base of an app's models. At run time this is ``db.Model``, which type checkers do not understand."""
 
         __abstract__ = True
+        query: ClassVar[Query]
 
 else:
     Model = db.Model

@@ -118,3 +118,10 @@ def test_rubbish_costs_no_query(site):
 def type_of_tokens(site):
     with site.app.app_context():
         return accounts.user_model().tokens.property.mapper.class_
+
+
+def test_a_view_that_writes_the_session_sets_no_cookie_for_a_program(site, ada):
+    answer = site.client().get("/token", headers=site.token())
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" not in answer.headers.get("Vary", "")

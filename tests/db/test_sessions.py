@@ -44,6 +44,8 @@ def app(start):
             db.session.flush()
         elif how == "statement":
             db.session.execute(insert(SessionThing).values(name=how))
+        elif how == "text":
+            db.session.execute(text("INSERT INTO session_thing (name, count) VALUES ('text', 0)"))
         elif how == "rolled back":
             db.session.add(SessionThing(name=how))
             db.session.flush()
@@ -66,7 +68,7 @@ def test_a_failed_transaction_does_not_poison_the_next_request(app):
     assert client.get("/count").text == "2"
 
 
-@pytest.mark.parametrize("how", ["object", "flushed", "statement"])
+@pytest.mark.parametrize("how", ["object", "flushed", "statement", "text"])
 def test_changes_that_nobody_committed_are_reported(app, how):
     with pytest.warns(UncommittedChanges, match=rf"GET /forget/{how} ended with changes.* that nobody committed"):
         app.test_client().get(f"/forget/{how}")
