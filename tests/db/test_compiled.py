@@ -233,12 +233,11 @@ def test_a_read_joins_a_transaction_that_has_begun(app):
         assert reader.page().total == 2
 
 
-def test_a_read_alone_leaves_no_transaction_open_on_postgresql(app):
+def test_a_read_alone_leaves_no_transaction_to_end(app):
     with app.test_request_context():
-        if db.engine.dialect.name != "postgresql":
-            pytest.skip("Elsewhere a plain read begins none, or ends it at no cost.")
         reader_for(trips).get("1")
-        assert not db.session().in_transaction()
+        # Elsewhere a plain read begins none in the database, or ends it at no cost.
+        assert db.engine.dialect.name != "postgresql" or not db.session().in_transaction()
         db.session.add(FastCity(name="Köln"))
         db.session.flush()
         db.session.rollback()
