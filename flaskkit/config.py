@@ -66,7 +66,7 @@ class Config:
             f"{key!r} is no key of Flask's config: write it in capitals." for key in self.flask if key != key.upper()
         ]
         features: list[Feature] = []
-        for given in self.features if not isinstance(self.features, str) else ():
+        for given in self.features if isinstance(self.features, list | tuple) else ():
             with mistakes.noted():
                 features.append(_as_feature(given))
         names = [feature.name for feature in features]

@@ -48,7 +48,7 @@ def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
     loaded: list[Module] = []
     for module in modules:
         with mistakes.noted():
-            loaded.append(_import(module) if isinstance(module, str) else _checked(module))
+            loaded.append(_checked(_import(module) if isinstance(module, str) else module))
     mistakes.add(ModuleError, _doubles("modules", [module.name for module in loaded]))
     resources = [resource for module in loaded for resource in module.resources]
     mistakes.add(ModuleError, _doubles("resources", [resource.name for resource in resources]))
@@ -62,6 +62,15 @@ def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
 def _checked(module: Any) -> Module:
     if not isinstance(module, Module):
         raise ModuleError(f"modules takes Module objects or dotted names, not {module!r}.")
+    kinds = {"blueprints": Blueprint, "resources": Resource, "commands": click.Command}
+    wrong = [
+        f"Module {module.name!r} has {one!r} among its {name}, which takes {kind.__name__} objects."
+        for name, kind in kinds.items()
+        for one in getattr(module, name)
+        if not isinstance(one, kind)
+    ]
+    if wrong:
+        raise ModuleError(wrong)
     return module
 
 

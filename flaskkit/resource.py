@@ -13,7 +13,8 @@ What is not named is not shown, not writable, not filterable. What no policy ope
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -102,6 +103,8 @@ class Resource:
         if not hasattr(self.model, "__mapper__"):
             raise ResourceError(f"Resource {self.name or self.model!r} needs a mapped class, not {self.model!r}.")
         mistakes = []
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name):
+            mistakes.append(f"Resource {self.name!r} needs a name of letters, digits, '-' and '_': it stands in URLs.")
         for where in ("fields", "read_only", "write_only", "filters", "sorts", "search", "order"):
             for word in getattr(self, where):
                 name = word.removeprefix("-") if where == "order" else word
@@ -121,26 +124,24 @@ class Resource:
             for name in self.search
             if name in self.known and self.known[name].type is not str
         )
-        for action in ("read", "create", "update", "delete"):
-            policy = getattr(self, action)
-            if not isinstance(policy, Policy):
-                mistakes.append(
-                    f"Resource {self.name!r} has {policy!r} as {action}; give a policy, such as public or login."
-                )
-                continue
-            for name in policy.names():
-                if name not in self.known:
-                    hint = did_you_mean(name, self.known)
-                    mistakes.append(
-                        f"Resource {self.name!r} names {name!r} in {action}={policy}, which {self.model.__name__}"
-                        f" lacks.{hint}"
-                    )
+        mistakes.extend(self._policy_mistakes())
         try:
             key_of(self.model)
         except ValueError as error:
             mistakes.append(f"Resource {self.name!r}: {error}")
         if mistakes:
             raise ResourceError(mistakes)
+
+    def _policy_mistakes(self) -> Iterator[str]:
+        for action in ("read", "create", "update", "delete"):
+            policy = getattr(self, action)
+            if not isinstance(policy, Policy):
+                yield f"Resource {self.name!r} has {policy!r} as {action}; give a policy, such as public or login."
+                continue
+            for name in policy.names():
+                if name not in self.known:
+                    where = f"{action}={policy}, which {self.model.__name__} lacks"
+                    yield f"Resource {self.name!r} names {name!r} in {where}.{did_you_mean(name, self.known)}"
 
     def _named(self, names: Iterable[str]) -> tuple[Field, ...]:
         return tuple(self.known[name] for name in names)

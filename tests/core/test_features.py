@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 from flask import Flask
 
-from flaskkit import Config, Feature, FeatureError, create_app, setting
+from flaskkit import Config, ConfigError, Feature, FeatureError, create_app, setting
 
 
 def feature(name, requires=(), after=()):
@@ -51,6 +51,12 @@ def test_a_wrong_list_of_features_is_refused(features, mistake):
     with pytest.raises(FeatureError) as caught:
         create_app(Config("app", env="testing", features=features))
     assert str(caught.value).startswith(mistake)
+
+
+@pytest.mark.parametrize("given", [None, "db", 7])
+def test_features_are_a_list(given):
+    with pytest.raises(ConfigError, match="'features' must be a list"):
+        Config("app", features=given)
 
 
 def test_migrate_without_db_is_refused():

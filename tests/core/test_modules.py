@@ -108,6 +108,21 @@ def test_names_are_used_once():
         app_with(Module("a", resources=[books]), Module("b", resources=[books]))
 
 
+def test_what_a_module_adds_is_of_the_right_kind():
+    with pytest.raises(ModuleError) as caught:
+        app_with(Module("core", blueprints=["x"], resources=[CoreBook], commands=[print]))
+    assert caught.value.mistakes == [
+        "Module 'core' has 'x' among its blueprints, which takes Blueprint objects.",
+        f"Module 'core' has {CoreBook!r} among its resources, which takes Resource objects.",
+        "Module 'core' has <built-in function print> among its commands, which takes Command objects.",
+    ]
+
+
+def test_a_resource_has_a_name_that_can_stand_in_an_address():
+    with pytest.raises(ResourceError, match="Resource 'a b/c' needs a name of letters, digits"):
+        app_with(Module("core", resources=[Resource(CoreBook, name="a b/c", read=public)]))
+
+
 def test_what_is_no_module_is_refused():
     with pytest.raises(ModuleError, match="modules takes Module objects or dotted names, not 7"):
         app_with(7)
