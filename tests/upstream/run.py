@@ -93,7 +93,9 @@ def run(folder: Path, source: Path, suite: str) -> set[str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "PYTHONPATH": os.pathsep.join(map(str, [folder / "start", HERE, folder / "needed"])),
     }
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "tests"]
+    # Suites without a configuration of their own would take ours, and be named after their folder.
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={place}"]
+    pytest += [f"--junitxml={report}", "tests"]
     with (place / "report.log").open("w") as log:
         subprocess.run(pytest, cwd=place, env=environ, stdout=log, stderr=subprocess.STDOUT, check=False)
     if not report.exists():
