@@ -2,8 +2,13 @@
 # make test       set everything up and run the whole suite (make test ARGS="-k nearest")
 # make check      format, lint, types, links of the docs
 # make format     put the code into shape
-# make docs-tables    write the tables of settings in docs/features anew
+# make docs       the site of the docs, in build/docs/index.html
+# make pictures   take the pictures of the docs anew, from the example app (needs chromium)
+# make docs-tables    write the tables of settings and checks in docs anew
 # make upstream   Flask's and its extensions' own tests, on apps made by flaskkit
+# make contract   the example app against its OpenAPI document: linter, generated clients, fuzzer
+# make deployment  what the docs say of servers, with gunicorn, granian, nginx and systemd
+# make bench      compare its speed with others' and write docs/benchmarks.md (make bench ARGS=--check compares answers)
 # make coverage   the suite, with a report of what it does not reach
 # make clean      remove what the others made, the example's database included
 
@@ -17,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FLASK := cd example_app && APP_ENV=development ../$(BIN)/flask --app wsgi
 COVERAGE := --cov=flaskkit --cov-branch --cov-report=term-missing:skip-covered
 
-.PHONY: run test check format docs-tables upstream coverage clean
+.PHONY: run test check format docs pictures docs-tables upstream contract deployment bench coverage clean
 .DEFAULT_GOAL := run
 
 run: $(INSTANCE)/loaded
@@ -37,6 +42,7 @@ test: .venv/dev
 	@test -n "$$FLASKKIT_POSTGRES_URL" || echo "Left out: tests that need PostgreSQL. Set FLASKKIT_POSTGRES_URL to run them."
 	@test -n "$$FLASKKIT_MARIADB_URL" || echo "Left out: tests that need MariaDB. Set FLASKKIT_MARIADB_URL to run them."
 	@command -v chromium > /dev/null || echo "Left out: tests that need a browser. Install chromium to run them."
+	@command -v redis-server > /dev/null || echo "Left out: tests that need Redis. Install redis-server to run them."
 	$(BIN)/pytest -n auto -rfEs $(ARGS)
 
 check: .venv/dev
@@ -44,23 +50,40 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	MYPYPATH=example_app $(BIN)/mypy -p fieldnotes
-	$(BIN)/pytest tests/docs -k "link or language or tables"
+	$(BIN)/pytest tests/docs -k "link or language or tables or reference"
 
 format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: .venv/docs
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --fresh-env --quiet --builder html --conf-dir docs . build/docs
+	@echo "The docs are in build/docs/index.html"
+
+pictures: .venv/dev
+	$(BIN)/python docs/pictures.py
+
 docs-tables: .venv/dev
 	$(BIN)/python tests/docs/settings_tables.py
+	$(BIN)/python tests/docs/checks_table.py
 
 upstream: .venv/dev
 	$(BIN)/python tests/upstream/run.py $(ARGS)
+
+contract: .venv/dev .contract/installed
+	$(BIN)/python tests/contract/run.py $(ARGS)
+
+deployment: .deployment/installed
+	.deployment/bin/python tests/deployment/run.py
+
+bench: bench/.venv/ready
+	bench/.venv/bin/python bench/run.py $(ARGS)
 
 coverage:
 	$(MAKE) test ARGS="$(COVERAGE) $(ARGS)"
 
 clean:
-	rm -rf .venv .upstream $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv bench/.venv build .upstream .contract .deployment $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 # Each of these files says that a step is done; it is done again when what it depends on is newer.
 
@@ -79,6 +102,33 @@ clean:
 	@echo "Installing flaskkit and what its tests need into .venv; this takes a while the first time."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ .venv/example
+
+.venv/docs: pyproject.toml .venv/made
+	@echo "Installing flaskkit and what makes its docs into .venv; this takes a while the first time."
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
+.contract/installed: tests/contract/requirements.txt tests/contract/package.json
+	@echo "Installing generators, linter and fuzzer into .contract; this takes a while the first time."
+	@$(PYTHON) -m venv .contract/venv
+	@.contract/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/contract/requirements.txt
+	@mkdir -p .contract/npm
+	@cp tests/contract/package.json .contract/npm/
+	@npm install --prefix .contract/npm --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.deployment/installed: pyproject.toml
+	@echo "Installing flaskkit and servers for it into .deployment; this takes a while the first time."
+	@$(PYTHON) -m venv .deployment
+	@.deployment/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[all]' gunicorn granian
+	@touch $@
+
+bench/.venv/ready: pyproject.toml bench/requirements.txt .venv/made
+	@echo "Installing flaskkit and its peers into bench/.venv; this takes a while the first time."
+	@$(PYTHON) -m venv bench/.venv
+	@bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.[all,postgres]' --requirement bench/requirements.txt
+	@touch $@
 
 $(INSTANCE)/loaded: .venv/example $(wildcard example_app/migrations/versions/*.py)
 	@echo "Making the database in $(INSTANCE) and loading the world's airports into it."

@@ -10,81 +10,37 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from flaskkit.access import Policy as Policy
-    from flaskkit.access import caller as caller
-    from flaskkit.access import login as login
-    from flaskkit.access import nobody as nobody
-    from flaskkit.access import owner as owner
-    from flaskkit.access import public as public
-    from flaskkit.access import require as require
-    from flaskkit.access import requires as requires
-    from flaskkit.access import role as role
-    from flaskkit.admin import Admin as Admin
-    from flaskkit.api import Api as Api
-    from flaskkit.app import create_app as create_app
-    from flaskkit.auth import Auth as Auth
-    from flaskkit.auth.models import Role as Role
-    from flaskkit.auth.models import UserMixin as UserMixin
-    from flaskkit.auth.users import User as User
-    from flaskkit.config import Config as Config
-    from flaskkit.db import Db as Db
-    from flaskkit.db import IntegerKey as IntegerKey
-    from flaskkit.db import Model as Model
-    from flaskkit.db import Timestamps as Timestamps
-    from flaskkit.db import UTCDateTime as UTCDateTime
-    from flaskkit.db import UUIDKey as UUIDKey
-    from flaskkit.db import db as db
-    from flaskkit.errors import ConfigError as ConfigError
-    from flaskkit.errors import Conflicting as Conflicting
-    from flaskkit.errors import FeatureError as FeatureError
-    from flaskkit.errors import FlaskkitError as FlaskkitError
-    from flaskkit.errors import LoginRequired as LoginRequired
-    from flaskkit.errors import ModuleError as ModuleError
-    from flaskkit.errors import Rejected as Rejected
-    from flaskkit.errors import ResourceError as ResourceError
-    from flaskkit.feature import Feature as Feature
-    from flaskkit.feature import setting as setting
-    from flaskkit.fields import Field as Field
-    from flaskkit.forms import Forms as Forms
-    from flaskkit.forms import csrf as csrf
-    from flaskkit.forms import form_for as form_for
-    from flaskkit.migrate import Migrate as Migrate
-    from flaskkit.module import Module as Module
-    from flaskkit.pages import Pages as Pages
-    from flaskkit.resource import Resource as Resource
-
+# Where each name is; __init__.pyi says the same to type checkers.
 _NAMES = {
-    "flaskkit.access": ("Policy", "caller", "login", "nobody", "owner", "public", "require", "requires", "role"),
-    "flaskkit.admin": ("Admin",),
-    "flaskkit.api": ("Api",),
-    "flaskkit.app": ("create_app",),
-    "flaskkit.auth": ("Auth",),
-    "flaskkit.auth.models": ("Role", "UserMixin"),
-    "flaskkit.auth.users": ("User",),
-    "flaskkit.config": ("Config",),
-    "flaskkit.db": ("Db", "IntegerKey", "Model", "Timestamps", "UTCDateTime", "UUIDKey", "db"),
-    "flaskkit.errors": (
-        "ConfigError",
-        "Conflicting",
-        "FeatureError",
-        "FlaskkitError",
-        "LoginRequired",
-        "ModuleError",
-        "Rejected",
-        "ResourceError",
-    ),
-    "flaskkit.feature": ("Feature", "setting"),
-    "flaskkit.fields": ("Field",),
-    "flaskkit.forms": ("Forms", "csrf", "form_for"),
-    "flaskkit.migrate": ("Migrate",),
-    "flaskkit.module": ("Module",),
-    "flaskkit.pages": ("Pages",),
-    "flaskkit.resource": ("Resource",),
+    "access": "Policy caller login nobody owner public require requires role",
+    "admin": "Admin",
+    "api": "Api",
+    "app": "create_app",
+    "auth": "Auth",
+    "auth.models": "Role UserMixin",
+    "auth.policies": "permission recently",
+    "auth.users": "User",
+    "config": "Config",
+    "db": "Db IntegerKey Model Timestamps UTCDateTime UUIDKey Versioned db text_index",
+    "errors": "ConfigError ConfirmationRequired Conflicting FeatureError FlaskkitError InsufficientScope LoginRequired"
+    " ModuleError Rejected ResourceError WrongCredentials",
+    "feature": "Feature setting",
+    "files": "File FileType Files Upload",
+    "forms": "Forms csrf form_for",
+    "history": "History",
+    "i18n": "I18n",
+    "mail": "Mail send_mail",
+    "limits": "Limits limited",
+    "migrate": "Migrate",
+    "module": "Module",
+    "pages": "Action Pages",
+    "resource": "Field Resource",
+    "security": "Security security_headers",
+    "texts": "say spoken",
 }
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOME)
 
 
@@ -92,9 +48,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'flaskkit' has no attribute {name!r}")
     try:
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(f"flaskkit.{_HOME[name]}"), name)
     except ModuleNotFoundError as error:
-        package, feature = (error.name or "").partition(".")[0], _HOME[name].split(".")[1]
+        package, feature = (error.name or "").partition(".")[0], _HOME[name].partition(".")[0]
         if package == "flaskkit":
             raise
         message = f"{name!r} needs the package {package!r}. Install it with: pip install 'flaskkit[{feature}]'"

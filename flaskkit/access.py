@@ -8,22 +8,28 @@
 
     owner("author_id") | role("admin")        either is enough
 
+Feature `auth` adds permission("notes.publish") and recently(minutes=10).
+
 A policy answers two questions, the same on every face: may this user do this to this item, and
 which rows does this user see, as a condition in SQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
+from blinker import Namespace
 from flask import current_app
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, HTTPException
 
-from flaskkit.errors import LoginRequired
+from flaskkit.errors import ConfirmationRequired, LoginRequired
 
+# Sent by ``require`` with ``policy`` and ``allowed``; the sender is the app.
+decided = Namespace().signal("decided")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -54,30 +60,38 @@ class Policy:
         """Return the attributes of rows that the policy looks at; a resource checks that its model has them."""
         return ()
 
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes that a bearer token may name to be let in where this policy guards."""
+        return ()
+
+    def opened_by(self, scopes: Collection[str]) -> bool:
+        """Return whether a bearer token with *scopes* is let in. What a policy does not name is closed."""
+        return not self.personal or not set(self.scopes()).isdisjoint(scopes)
+
+    def refusal(self, user: Any, item: Any = None) -> HTTPException:
+        """Return what to raise for *user*, whom this does not allow."""
+        return LoginRequired() if user is None else Forbidden()
+
     def __and__(self, other: Policy) -> Policy:
-        return _All(self, other)
+        return _Joined(self, other, either=False)
 
     def __or__(self, other: Policy) -> Policy:
-        return _Any(self, other)
+        return _Joined(self, other, either=True)
 
 
 @dataclass(frozen=True)
 class _Always(Policy):
-    answer: bool
+    anonymous: bool
     personal: ClassVar[bool] = False  # type: ignore[misc]
 
-    @property
-    def anonymous(self) -> bool:  # type: ignore[override]
-        return self.answer
-
     def allows(self, user: Any, item: Any = None) -> bool:
-        return self.answer
+        return self.anonymous
 
     def rows(self, user: Any, model: Any) -> Any:
-        return self.answer
+        return self.anonymous
 
     def __str__(self) -> str:
-        return "public" if self.answer else "nobody"
+        return "public" if self.anonymous else "nobody"
 
 
 @dataclass(frozen=True)
@@ -132,22 +146,29 @@ class owner(Policy):  # noqa: N801
 
 
 @dataclass(frozen=True)
-class _All(Policy):
+class _Joined(Policy):
+    """Two policies, both of which must allow; with *either* one of them is enough."""
+
     left: Policy
     right: Policy
+    either: bool
 
     @property
     def anonymous(self) -> bool:  # type: ignore[override]
-        return self.left.anonymous and self.right.anonymous
+        return self._joined(policy.anonymous for policy in (self.left, self.right))
 
     def allows(self, user: Any, item: Any = None) -> bool:
-        return self.left.allows(user, item) and self.right.allows(user, item)
+        return self._joined(policy.allows(user, item) for policy in (self.left, self.right))
 
     def rows(self, user: Any, model: Any) -> Any:
         left, right = self.left.rows(user, model), self.right.rows(user, model)
-        if left is False or right is False:
-            return False
-        return right if left is True else left if right is True else left & right
+        if left is self.either or right is self.either:
+            return self.either
+        if isinstance(left, bool):
+            return right
+        if isinstance(right, bool):
+            return left
+        return left | right if self.either else left & right
 
     def claim(self, user: Any, item: Any) -> None:
         self.left.claim(user, item)
@@ -156,50 +177,55 @@ class _All(Policy):
     def names(self) -> tuple[str, ...]:
         return (*self.left.names(), *self.right.names())
 
-    def __str__(self) -> str:
-        return " & ".join(f"({p})" if isinstance(p, _Any) else str(p) for p in (self.left, self.right))
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.left.scopes(), *self.right.scopes())))
 
+    def opened_by(self, scopes: Collection[str]) -> bool:
+        # A side that names no scope neither opens nor closes: login & permission("notes.publish").
+        naming = [side.opened_by(scopes) for side in (self.left, self.right) if side.scopes()]
+        return bool(naming) and self._joined(naming)
 
-@dataclass(frozen=True)
-class _Any(Policy):
-    left: Policy
-    right: Policy
+    def refusal(self, user: Any, item: Any = None) -> HTTPException:
+        refusals = [side.refusal(user, item) for side in (self.left, self.right) if not side.allows(user, item)]
+        # Of two ways in, the one that the user can still go.
+        wanting = (one for one in refusals if isinstance(one, ConfirmationRequired))
+        return next(wanting, refusals[0]) if self.either else refusals[0]
 
-    @property
-    def anonymous(self) -> bool:  # type: ignore[override]
-        return self.left.anonymous or self.right.anonymous
-
-    def allows(self, user: Any, item: Any = None) -> bool:
-        return self.left.allows(user, item) or self.right.allows(user, item)
-
-    def rows(self, user: Any, model: Any) -> Any:
-        left, right = self.left.rows(user, model), self.right.rows(user, model)
-        if left is True or right is True:
-            return True
-        return right if left is False else left if right is False else left | right
-
-    def claim(self, user: Any, item: Any) -> None:
-        self.left.claim(user, item)
-        self.right.claim(user, item)
-
-    def names(self) -> tuple[str, ...]:
-        return (*self.left.names(), *self.right.names())
+    def _joined(self, answers: Iterable[bool]) -> bool:
+        return any(answers) if self.either else all(answers)
 
     def __str__(self) -> str:
-        return f"{self.left} | {self.right}"
+        if self.either:
+            return f"{self.left} | {self.right}"
+        # Unlike "&", "|" must be put in brackets here.
+        sides = (self.left, self.right)
+        return " & ".join(f"({side})" if isinstance(side, _Joined) and side.either else str(side) for side in sides)
 
 
-public: Policy = _Always(True)
-nobody: Policy = _Always(False)
+public: Policy = _Always(anonymous=True)
+nobody: Policy = _Always(anonymous=False)
 login: Policy = _Login()
+
+
+def built_in(policy: Policy) -> bool:
+    """Return whether *policy* is made of those above: of an item they look at ``names()`` and nothing else."""
+    if type(policy) is _Joined:
+        return built_in(policy.left) and built_in(policy.right)
+    return type(policy) in (_Always, _Login, role, owner)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sent the request: ``user`` is None for a stranger; ``by`` says how we know, "session" or "token"."""
+    """Who sent the request: ``user`` is None for a stranger; ``by`` says how we know, "session" or "token".
+
+    ``scopes`` are those of the token; None is everything that the user may. ``confirmed_at`` is when the user of this
+    session last proved who they are.
+    """
 
     user: Any = None
     by: str = ""
+    scopes: frozenset[str] | None = None
+    confirmed_at: datetime | None = None
 
 
 def caller() -> Caller:
@@ -220,12 +246,18 @@ def require(policy: Policy, item: Any = None) -> None:
         LoginRequired: a stranger, where somebody logged in might be allowed (401).
         Forbidden: a known user without the right (403).
     """
-    if not policy.allows(user_for(policy), item):
-        raise LoginRequired if caller().user is None else Forbidden
+    allowed = policy.allows(user_for(policy), item)
+    if decided.receivers:
+        decided.send(current_app._get_current_object(), policy=policy, allowed=allowed)  # type: ignore[attr-defined]
+    if not allowed:
+        raise policy.refusal(caller().user, item)
 
 
-def requires(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let only those call a view whom *policy* allows: ``@requires(role("editor"))`` below the route."""
+def requires(policy: Policy, *, scope: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only those call a view whom *policy* allows: ``@requires(role("editor"))`` below the route.
+
+    A bearer token that is limited to scopes must name *scope*, or else a permission of the policy; ``"*"`` takes any.
+    """
 
     def protect(view: Callable[P, R]) -> Callable[P, R]:
         @wraps(view)
@@ -233,7 +265,7 @@ def requires(policy: Policy) -> Callable[[Callable[P, R]], Callable[P, R]]:
             require(policy)
             return current_app.ensure_sync(view)(*args, **kwargs)  # type: ignore[no-any-return]
 
-        return declare(protected, dict.fromkeys(_METHODS, policy))
+        return opened_by(scope, declare(protected, dict.fromkeys(_METHODS, policy)))
 
     return protect
 
@@ -251,3 +283,42 @@ def declare(view: F, policies: Mapping[str, Policy]) -> F:
 def declared(view: Any) -> dict[str, Policy]:
     """Return the policies noted on *view* by HTTP method; empty where nobody said."""
     return dict(getattr(view, "policies", {}))
+
+
+def opened_by(scope: str, view: F) -> F:
+    """Note on *view* the scope that a limited bearer token must name."""
+    if scope:
+        view.__dict__["scope"] = scope
+    return view
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What is noted on a view for one HTTP method: ``policy`` is None where nobody said."""
+
+    policy: Policy | None = None
+    scope: str = ""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes of which a limited bearer token must name one."""
+        if self.scope:
+            return (self.scope,)
+        return self.policy.scopes() if self.policy is not None else ()
+
+    def opened_by(self, scopes: Collection[str]) -> bool:
+        """Return whether a bearer token limited to *scopes* is let in."""
+        if self.scope:
+            return self.scope == "*" or self.scope in scopes
+        return self.policy is not None and self.policy.opened_by(scopes)
+
+
+def guard_of(view: Any, method: str) -> Guard:
+    """Return what is noted on *view*, or on the method of its class, for the HTTP *method*."""
+    method = "GET" if method == "HEAD" else method
+    own = getattr(getattr(view, "view_class", None), method.lower(), None)
+    for noted in (view, own):
+        found = declared(noted).get(method)
+        if found is not None:
+            return Guard(found, getattr(noted, "scope", ""))
+    return Guard()

@@ -8,28 +8,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask, current_app, request
-from flask.cli import AppGroup
 from flask.typing import ResponseReturnValue
-from jinja2.ext import Extension as JinjaExtension
 from werkzeug.exceptions import HTTPException
 
 from flaskkit.access import Caller
-from flaskkit.cli import kit_commands
+from flaskkit.cli import KitGroup, kit_commands
 from flaskkit.config import Config
 from flaskkit.errors import ConfigError, Mistakes
-from flaskkit.feature import Feature, in_order
+from flaskkit.feature import Feature, in_order, settings_of
 from flaskkit.module import Module, load
-from flaskkit.resource import Resource
+
+if TYPE_CHECKING:
+    from flaskkit.resource import Resource
 
 ErrorView = Callable[[HTTPException], ResponseReturnValue]
 
@@ -48,7 +46,7 @@ class Kit:
     features: tuple[Feature, ...]
     modules: tuple[Module, ...]
     caller: Callable[[], Caller] = Caller
-    commands: AppGroup = field(default_factory=kit_commands)
+    commands: KitGroup = field(default_factory=kit_commands)
     error_views: dict[str, ErrorView] = field(default_factory=dict)
     own_csrf: set[str] = field(default_factory=set)
     came_from: dict[str, str] = field(default_factory=dict)
@@ -111,7 +109,8 @@ def create_app(config: Config) -> Flask:
     if kit.error_views:
         app.register_error_handler(Exception, _answer)
     app.cli.add_command(kit.commands)
-    _reopen_jinja(app)
+    for feature in features:
+        feature.look_at(app)
     return app
 
 
@@ -122,9 +121,9 @@ def _set_native_keys(app: Flask, config: Config, features: tuple[Feature, ...]) 
         keys = config.secret_key or (_own_secret(Path(app.instance_path), config.env),)
         app.config.update(SECRET_KEY=keys[0], SECRET_KEY_FALLBACKS=list(keys[1:]))
     for feature in features:
-        for setting in dataclasses.fields(feature):
-            if setting.metadata.get("key"):
-                app.config[setting.metadata["key"]] = getattr(feature, setting.name)
+        for name, setting in settings_of(type(feature)).items():
+            if setting.key:
+                app.config[setting.key] = getattr(feature, name)
     app.config.update(config.flask)
 
 
@@ -136,13 +135,10 @@ def _own_secret(instance: Path, env: str) -> str:
     instance.mkdir(parents=True, exist_ok=True)
     (instance / ".gitignore").write_text("*\n")
     # Two processes may start at once (the reloader does): whoever comes first writes.
-    with suppress(FileExistsError), open(file, "x", opener=_for_me_only) as new:
-        new.write(secrets.token_hex(32))
+    with suppress(FileExistsError):
+        file.touch(0o600, exist_ok=False)
+        file.write_text(secrets.token_hex(32))
     return file.read_text().strip()
-
-
-def _for_me_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _mount(app: Flask, module: Module, blueprints: Iterable[Blueprint]) -> None:
@@ -172,43 +168,3 @@ def _answer(error: Exception) -> ResponseReturnValue:
         raise error
     kit: Kit = current_app.extensions["flaskkit"]
     return kit.show_error(error)
-
-
-def _reopen_jinja(app: Flask) -> None:
-    """Let the Jinja environment be made when it is first needed, with what extensions put into it.
-
-    Some extensions touch ``app.jinja_env`` while they start, which freezes TEMPLATES_AUTO_RELOAD, jinja_options
-    and autoescaping before the app's author had a say.
-    """
-    early: Any = vars(app).pop("jinja_env", None)
-    if early is None:
-        return
-    plain = app.create_jinja_environment()
-    names = ("globals", "filters", "tests", "policies")
-    added = {name: _new(getattr(early, name), getattr(plain, name)) for name in names}
-    switched = _new(_switches(early), _switches(plain))
-    extensions = [type(one) for one in early.extensions.values() if one.identifier not in plain.extensions]
-    for environment in (early, plain):
-        vars(environment).clear()  # Each refers to itself and to the app, which could not be freed at once.
-
-    class Kept(JinjaExtension):
-        def __init__(self, environment: Any) -> None:
-            super().__init__(environment)
-            for name, entries in added.items():
-                getattr(environment, name).update(entries)
-            vars(environment).update(switched)
-
-    extensions = [*app.jinja_options.get("extensions", ()), *extensions, Kept]
-    app.jinja_options = {**app.jinja_options, "extensions": extensions}
-
-
-def _new(entries: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    # What Flask itself decides each time: a method of the app, and TEMPLATES_AUTO_RELOAD.
-    flasks = ("url_for", "auto_reload")
-    return {
-        name: entry for name, entry in entries.items() if before.get(name, before) is not entry and name not in flasks
-    }
-
-
-def _switches(environment: Any) -> dict[str, Any]:
-    return {name: value for name, value in vars(environment).items() if isinstance(value, bool | int | str)}

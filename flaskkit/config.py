@@ -14,19 +14,22 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin
 
 import msgspec
 from flask import Flask
 from flask.helpers import get_debug_flag
 
-from flaskkit.errors import ConfigError, FeatureError, Mistakes, did_you_mean
-from flaskkit.feature import Extension, Feature, Wired, available, find
+from flaskkit.errors import ConfigError, FeatureError, Mistakes, did_you_mean, doubles
+from flaskkit.feature import REQUIRED, Extension, Feature, Setting, Wired, available, find, settings_of
 from flaskkit.module import Module
+
+Env = Literal["production", "development", "testing"]
 
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105
 SHORTEST_SECRET = 32
@@ -49,7 +52,7 @@ class Config:
     """
 
     import_name: str
-    env: Literal["production", "development", "testing"] = "production"
+    env: Env = "production"
     secret_key: str | Sequence[str] = field(default=(), repr=False)
     features: Sequence[Feature | Extension | str] = ()
     modules: Sequence[Module | str] = ()
@@ -57,27 +60,33 @@ class Config:
     flask_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
+    def __new__(cls, *args: Any, **given: Any) -> Self:
+        """Refuse what is no field, for instance settings of features, saying where these go."""
+        known = [one.name for one in dataclasses.fields(cls)]
+        mistakes = []
+        for name in given:
+            if name in available():
+                instead = f"Config.load({args[0] if args else 'app'!r}, {name}={{…}})"
+                mistakes.append(f"{name!r} is no argument of Config. Write {instead}, or give the feature itself.")
+            elif name not in known:
+                mistakes.append(f"{name!r} is no argument of Config.{did_you_mean(name, known)}")
+        if mistakes:
+            raise ConfigError(mistakes)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         mistakes = Mistakes()
-        for name, kind in _CORE.items():
+        features = _as_features(self.features, mistakes)
+        for path, value, declared in self._values(features):
+            table, _, name = path.rpartition(".")
+            spelt = f"{name!r} of feature {table!r}" if table else repr(name)
             with mistakes.noted():
-                _Given(getattr(self, name), repr(name), "code").read(kind, secret=name == "secret_key")
-        small = [
-            f"{key!r} is no key of Flask's config: write it in capitals." for key in self.flask if key != key.upper()
-        ]
-        features: list[Feature] = []
-        for given in self.features if isinstance(self.features, list | tuple) else ():
-            with mistakes.noted():
-                features.append(_as_feature(given))
-        names = [feature.name for feature in features]
-        doubles = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        for feature in features:
-            for declared, kind in settings_of(type(feature)).items():
-                spelt = f"{declared.name!r} of feature {feature.name!r}"
-                with mistakes.noted():
-                    _Given(getattr(feature, declared.name), spelt, "code").read(kind, declared.metadata["secret"])
-        mistakes.add(ConfigError, small)
-        mistakes.add(FeatureError, [f"Two features have the name {name!r}." for name in doubles])
+                if value is REQUIRED:
+                    raise FeatureError(f"{spelt} is missing; it has no default.")
+                _Given(value, spelt, "code").read(declared)
+        small = [key for key in self.flask if key != key.upper()]
+        mistakes.add(ConfigError, (f"{key!r} is no key of Flask's config: write it in capitals." for key in small))
+        mistakes.add(FeatureError, doubles("features", [feature.name for feature in features]))
         mistakes.report()
         keys = [self.secret_key] if isinstance(self.secret_key, str) else self.secret_key
         object.__setattr__(self, "secret_key", tuple(key for key in keys if key))
@@ -112,9 +121,8 @@ class Config:
             except (OSError, ValueError) as error:
                 mistakes.add(ConfigError, [f"{str(toml)!r} cannot be read: {error}."])
         if environ is not None:
-            tables = {path[0] for path in given} | {*available(), "flask"}
-            tables |= {getattr(one, "name", one) for one in getattr(given.get(("", "features")), "value", ())}
-            given |= _from_environ(environ, prefix, tables - {""})
+            on = _as_features(given["features"].value, Mistakes()) if "features" in given else []
+            given |= _from_environ(environ, prefix, {"flask", *available(), *(feature.name for feature in on)})
         return cls(import_name)._given(given, mistakes)
 
     def replace(self, **changes: Any) -> Self:
@@ -155,15 +163,11 @@ class Config:
         found: list[str] = []
         if self.env == "production":
             keys = [self.flask["SECRET_KEY"]] if self.flask.get("SECRET_KEY") else self.secret_key
-            if not keys:
+            if wrong := next(filter(None, map(weakness, keys or [""])), ""):
                 found.append(
-                    f"'secret_key' is missing. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY."
+                    f"'secret_key' {wrong}. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY."
                     " While developing, set APP_ENV=development instead."
                 )
-            elif any(len(key) < SHORTEST_SECRET for key in keys):
-                found.append(f"'secret_key' is shorter than {SHORTEST_SECRET} characters. Make one with: {MAKE_SECRET}")
-            elif any(_looks_like_an_example(key) for key in keys):
-                found.append(f"'secret_key' looks like an example. Make one with: {MAKE_SECRET}")
             if self.flask.get("DEBUG", get_debug_flag()):
                 way_out = "Leave out --debug and FLASK_DEBUG, or set APP_ENV=development."
                 found.append(f"Debug mode is on in production. {way_out}")
@@ -171,64 +175,70 @@ class Config:
 
     def settings(self) -> Iterator[tuple[str, Any, str, bool]]:
         """Yield (name, value, origin, secret) of everything that is set, settings of features as "feature.name"."""
-        rows = [(name, getattr(self, name), name == "secret_key") for name in ("env", "secret_key", "modules")]
-        defaults: dict[str, Any] = {"env": "production", "secret_key": (), "modules": ()}
-        for feature in self.feature_objects():
-            for declared in settings_of(type(feature)):
-                name = f"{feature.name}.{declared.name}"
-                rows.append((name, getattr(feature, declared.name), declared.metadata["secret"]))
-                defaults[name] = declared.default
-        rows += [(f"flask.{key}", value, is_secret(key)) for key, value in self.flask.items()]
-        for name, value, secret in rows:
-            unchanged = name in defaults and value == defaults[name]
-            yield name, value, self.origins.get(name, "default" if unchanged else "code"), secret
+        for path, value, declared in self._values(self.feature_objects()):
+            if path != "features":
+                unset = "default" if value == declared.default else "code"
+                yield path, value, self.origins.get(path, unset), declared.secret
+        for key, value in self.flask.items():
+            yield f"flask.{key}", value, self.origins.get(f"flask.{key}", "code"), is_secret(key)
 
-    def _given(self, given: Mapping[tuple[str, str], _Given], mistakes: Mistakes) -> Self:
-        """Return a copy with what is *given*, after reporting every mistake in it."""
-        changes: dict[str, Any] = {"flask": dict(self.flask), "flask_options": dict(self.flask_options)}
-        features: list[Feature | type[Feature]] = list(self.feature_objects())
-        if ("", "features") in given:
-            features = []
-            with mistakes.noted():
-                for one in given["", "features"].read(_CORE["features"]):
-                    with mistakes.noted():
-                        features.append(find(one) if isinstance(one, str) else _as_feature(one))
-        kinds = {f.name: settings_of(f if isinstance(f, type) else type(f)) for f in features}
-        settings: dict[str, dict[str, Any]] = {name: {} for name in kinds}
-        for (table, name), value in given.items():
-            if (table, name) == ("", "features"):
-                continue
-            with mistakes.noted():
-                if table in ("flask", "flask_options"):
-                    changes[table][name] = value.native(name) if value.text else value.value
-                elif table in kinds:
-                    declared, kind = _declared(kinds[table], table, name, value)
-                    settings[table][name] = value.read(kind, declared.metadata["secret"])
-                elif not table and name in _CORE:
-                    changes[name] = value.read(_CORE[name], secret=name == "secret_key")
-                elif table not in available():
-                    raise ConfigError(f"{value.spelt} is not a setting.{value.hint(table, name, kinds)}")
-        made = []
+    def _values(self, features: Iterable[Feature]) -> Iterator[tuple[str, Any, Setting]]:
+        """Yield path, value and declaration of each setting of the core ("env") and of *features* ("auth.sign_up")."""
+        for name, declared in _CORE.items():
+            yield name, getattr(self, name), declared
         for feature in features:
+            for name, declared in settings_of(type(feature)).items():
+                yield f"{feature.name}.{name}", getattr(feature, name), declared
+
+    def _given(self, given: Mapping[str, _Given], mistakes: Mistakes) -> Self:
+        """Return a copy with what is *given*, by path, after reporting every mistake in it."""
+        features: Sequence[Feature] = self.feature_objects()
+        if "features" in given:
             with mistakes.noted():
-                made.append(_made(feature, settings[feature.name]))
-        origins = {f"{table}.{name}".lstrip("."): value.origin for (table, name), value in given.items()}
+                features = _as_features(given["features"].read(_CORE["features"]), mistakes)
+        known = {path: declared for path, _, declared in self._values(features)}
+        known |= _NATIVE | {f"flask.{declared.key}": declared for declared in known.values() if declared.key}
+        # By feature and setting; "" stands for the core.
+        changes = defaultdict[str, dict[str, Any]](dict, flask={**self.flask}, flask_options={**self.flask_options})
+        for path, value in given.items():
+            table, _, name = path.rpartition(".")
+            with mistakes.noted():
+                if table in ("flask", "flask_options") and value.prefix is None:
+                    changes[table][name] = value.value
+                elif path in known:
+                    changes[table][name] = value.read(known[path])
+                else:
+                    value.refuse_unknown(path, known, [feature.name for feature in features])
+        made = [dataclasses.replace(feature, **changes[feature.name]) for feature in features]
+        core = {**changes[""], "features": made, "flask": changes["flask"], "flask_options": changes["flask_options"]}
+        origins = {**self.origins, **{path: value.origin for path, value in given.items()}}
         copy = self
         with mistakes.noted():
-            copy = dataclasses.replace(self, features=made, origins={**self.origins, **origins}, **changes)
+            copy = dataclasses.replace(self, **core, origins=origins)
         mistakes.report()
         return copy
-
-
-def settings_of(feature: type[Feature]) -> dict[dataclasses.Field[Any], Any]:
-    """Return the settings that *feature* declares, each with its type."""
-    hints = get_type_hints(feature)
-    return {declared: hints[declared.name] for declared in dataclasses.fields(feature) if "help" in declared.metadata}
 
 
 def is_secret(key: str) -> bool:
     """Return whether the native config *key* holds something nobody should read, going by its name."""
     return any(word in key for word in ("SECRET", "PASSWORD", "TOKEN", "_KEY", "_URI", "_URL", "BINDS", "DSN"))
+
+
+_CORE = {
+    "env": Setting(Env, "production"),
+    "secret_key": Setting(str | Sequence[str], (), secret=True),
+    "modules": Setting(Sequence[Any], ()),
+    "features": Setting(Sequence[Any], ()),
+}
+# What text is read as; values of other sources go to native keys as they are. The type is that of Flask's default;
+# where that is None, it is told here.
+_KINDS: dict[str, type] = {
+    **{key: type(value) for key, value in Flask.default_config.items() if isinstance(value, bool | int | str)},
+    **dict.fromkeys(("SERVER_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "SESSION_COOKIE_SAMESITE"), str),
+    **dict.fromkeys(("MAX_CONTENT_LENGTH", "SEND_FILE_MAX_AGE_DEFAULT", "PERMANENT_SESSION_LIFETIME"), int),
+    **dict.fromkeys(("DEBUG", "TEMPLATES_AUTO_RELOAD", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
+}
+_NATIVE = {f"flask.{key}": Setting(kind, secret=is_secret(key)) for key, kind in _KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -243,78 +253,73 @@ class _Given:
     origin: str
     prefix: str | None = None
 
-    @property
-    def text(self) -> bool:
-        return self.prefix is not None
-
-    def hint(self, table: str, name: str, kinds: Mapping[str, Mapping[dataclasses.Field[Any], Any]]) -> str:
-        """Return " Did you mean …?" with the nearest name that would be a setting, spelt as in this source."""
-        join = "_" if self.text else "."
-        settings = [f"{table}{join}{declared.name}" for table, declareds in kinds.items() for declared in declareds]
-        hint = did_you_mean(join.join(filter(None, (table, name))), [*_CORE, *kinds, *available(), *settings])
-        before, quote, rest = hint.partition("'")
-        return f"{before}'{self.prefix}{rest[:-2].upper()}'?" if quote and self.text else hint
-
-    def read(self, kind: Any, secret: bool = False) -> Any:
-        """Return the value as *kind*."""
-        value = self.value
-        if self.text and any(get_origin(one) in (tuple, list, Sequence) for one in (kind, *get_args(kind))):
+    def read(self, declared: Setting) -> Any:
+        """Return the value as its type is *declared*."""
+        value, kind, text = self.value, declared.kind, self.prefix is not None
+        if text and any(get_origin(one) in (tuple, list, Sequence) for one in (kind, *get_args(kind))):
             value = [part.strip() for part in value.split(",") if part.strip()]
         try:
-            return msgspec.convert(value, kind, strict=not self.text)
-        except msgspec.ValidationError:
-            raise ConfigError(f"{self.spelt} {_expected(kind, value, secret)}") from None
+            if text and any(get_origin(one) is Mapping for one in (kind, *get_args(kind))):
+                value = msgspec.json.decode(value)
+            return msgspec.convert(value, kind, strict=not text)
+        except msgspec.DecodeError:
+            raise ConfigError(f"{self.spelt} {_expected(declared, value)}") from None
         except TypeError:
             return value  # Of a kind that msgspec does not know, such as a model class: the feature checks it.
 
-    def native(self, key: str) -> Any:
-        """Return the value as the native config *key* takes it."""
-        if key not in _NATIVE:
-            hint = did_you_mean(key, _NATIVE)
-            raise ConfigError(f"{self.spelt} has no declared type; set {key} in code or TOML.{hint}")
-        return self.read(_NATIVE[key], is_secret(key))
+    def refuse_unknown(self, path: str, known: Iterable[str], on: Collection[str]) -> None:
+        """Raise with the nearest of the *known* paths, spelt as in this source, unless a feature that is off has it."""
+        table, _, name = path.rpartition(".")
+        hint = did_you_mean(self._written(path), map(self._written, known)).replace("'", f"'{self.prefix or ''}", 1)
+        if path in on:
+            raise ConfigError(f"{self.spelt} is a table of settings, not {self.value!r}.")
+        if table == "flask":
+            raise ConfigError(f"{self.spelt} has no declared type; set {name} in code or TOML.{hint}")
+        if table in on:
+            raise ConfigError(f"{self.spelt} is not a setting of feature {table!r}.{hint}")
+        if table not in available():
+            raise ConfigError(f"{self.spelt} is not a setting.{hint}")
+
+    def _written(self, path: str) -> str:
+        return path if self.prefix is None else path.replace(".", "_").upper()
 
 
-_CORE: dict[str, Any] = {
-    **{name: kind for name, kind in get_type_hints(Config).items() if name in ("env", "secret_key")},
-    **dict.fromkeys(("features", "modules"), Sequence[Any]),
-}
-# The type of a native key is that of Flask's default; where that is None, it is told here.
-_NATIVE: dict[str, type] = {
-    **{key: type(value) for key, value in Flask.default_config.items() if isinstance(value, bool | int | str)},
-    **dict.fromkeys(("SERVER_NAME", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "SESSION_COOKIE_SAMESITE"), str),
-    **dict.fromkeys(("MAX_CONTENT_LENGTH", "SEND_FILE_MAX_AGE_DEFAULT", "PERMANENT_SESSION_LIFETIME"), int),
-    **dict.fromkeys(("DEBUG", "TEMPLATES_AUTO_RELOAD", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
-}
-
-
-def _from_table(table: Mapping[str, Any], origin: str) -> dict[tuple[str, str], _Given]:
-    found: dict[tuple[str, str], _Given] = {}
+def _from_table(table: Mapping[str, Any], origin: str) -> dict[str, _Given]:
+    found: dict[str, _Given] = {}
     for key, value in table.items():
         if isinstance(value, Mapping) and key not in _CORE:
-            found |= {(key, name): _Given(one, repr(f"{key}.{name}"), origin) for name, one in value.items()}
+            found |= {f"{key}.{name}": _Given(one, repr(f"{key}.{name}"), origin) for name, one in value.items()}
         else:
-            found["" if key in _CORE else key, key if key in _CORE else ""] = _Given(value, repr(key), origin)
+            found[key] = _Given(value, repr(key), origin)
     return found
 
 
-def _from_environ(environ: Mapping[str, str], prefix: str, tables: Iterable[str]) -> dict[tuple[str, str], _Given]:
+def _from_environ(environ: Mapping[str, str], prefix: str, tables: Iterable[str]) -> dict[str, _Given]:
     found = {}
     for variable, text in environ.items():
         if variable.startswith(prefix):
-            name = variable.removeprefix(prefix).lower()
-            table = max((t for t in tables if name not in _CORE and name.startswith(f"{t}_")), key=len, default="")
-            name = name.removeprefix(f"{table}_") if table else name
-            given = _Given(text, variable, f"environment {variable}", prefix)
-            found[table, name.upper() if table == "flask" else name] = given
+            path = variable.removeprefix(prefix).lower()
+            table = max((t for t in tables if path not in _CORE and path.startswith(f"{t}_")), key=len, default="")
+            if table:
+                name = path.removeprefix(f"{table}_")
+                path = f"{table}.{name.upper() if table == 'flask' else name}"
+            found[path] = _Given(text, variable, f"environment {variable}", prefix)
     return found
+
+
+def _as_features(given: Any, mistakes: Mistakes) -> list[Feature]:
+    features = []
+    for one in given if isinstance(given, list | tuple) else ():
+        with mistakes.noted():
+            features.append(_as_feature(one))
+    return features
 
 
 def _as_feature(given: Any) -> Feature:
     if isinstance(given, Feature):
         return given
     if isinstance(given, str):
-        return _made(find(given), {})
+        return find(given)()
     if isinstance(given, type) and issubclass(given, Feature):
         raise FeatureError(f"{given.__name__} is a class; write {given.__name__}().")
     if callable(getattr(given, "init_app", None)):
@@ -322,31 +327,8 @@ def _as_feature(given: Any) -> Feature:
     raise FeatureError(f"features takes names, features and Flask extensions, not {given!r}.")
 
 
-def _made(feature: Feature | type[Feature], settings: Mapping[str, Any]) -> Feature:
-    """Return the feature with *settings*; a class becomes an object."""
-    if isinstance(feature, Feature):
-        return dataclasses.replace(feature, **settings)
-    needed = [declared.name for declared in settings_of(feature) if declared.default is dataclasses.MISSING]
-    missing = [name for name in needed if name not in settings]
-    if missing:
-        raise FeatureError(f"{name!r} of feature {feature.name!r} is missing; it has no default." for name in missing)
-    return feature(**settings)
-
-
-def _declared(
-    kinds: Mapping[dataclasses.Field[Any], Any], table: str, name: str, given: _Given
-) -> tuple[dataclasses.Field[Any], Any]:
-    for declared, kind in kinds.items():
-        if declared.name == name:
-            return declared, kind
-    if not name:
-        raise ConfigError(f"{given.spelt} is a table of settings, not {given.value!r}.")
-    hint = given.hint(table, name, {table: kinds})
-    raise ConfigError(f"{given.spelt} is not a setting of feature {table!r}.{hint}")
-
-
-def _expected(kind: Any, value: Any, secret: bool) -> str:
-    shown = "what was given" if secret else repr(value)
+def _expected(declared: Setting, value: Any) -> str:
+    kind, shown = declared.kind, "what was given" if declared.secret else repr(value)
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
@@ -357,6 +339,9 @@ def _expected(kind: Any, value: Any, secret: bool) -> str:
     return f"must be {name}, not {shown}."
 
 
-def _looks_like_an_example(key: str) -> bool:
+def weakness(key: str) -> str:
+    """Return what is wrong with *key* as a secret, or ""."""
+    if len(key) < SHORTEST_SECRET:
+        return f"is shorter than {SHORTEST_SECRET} characters" if key else "is missing"
     letters = "".join(filter(str.isalnum, key.lower()))
-    return len(set(key)) < 8 or any(word in letters for word in EXAMPLES)
+    return "looks like an example" if len(set(key)) < 8 or any(word in letters for word in EXAMPLES) else ""

@@ -6,20 +6,24 @@
     │   ├── ModuleError      a module cannot be imported or adds a name twice
     │   └── ResourceError    a resource names what its model lacks
     ├── LoginRequired        401: nobody is logged in (a page sends to the login form)
+    ├── ConfirmationRequired 403: the user must prove anew who they are (a page asks for it)
+    ├── InsufficientScope    403: the bearer token does not name what this needs
     └── Rejected             422: values that cannot be stored, by field
-        └── Conflicting      409: values that collide with other rows
+        ├── Conflicting      409: values that collide with other rows
+        └── WrongCredentials 401: a password, a code or a link that does not fit
 
-The last three are Werkzeug HTTP exceptions as well, so Flask answers them like any other.
+The last six are Werkzeug HTTP exceptions as well, so Flask answers them like any other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 import click
-from werkzeug.exceptions import Conflict, Unauthorized, UnprocessableEntity
+from werkzeug.exceptions import Conflict, Forbidden, Unauthorized, UnprocessableEntity
 
 
 class FlaskkitError(Exception):
@@ -56,13 +60,48 @@ class LoginRequired(FlaskkitError, Unauthorized):
     description = "Log in to do this."
 
 
+class ConfirmationRequired(FlaskkitError, Forbidden):
+    """The user is known, but must have proved who they are within the last *max_age* seconds: 403, after RFC 9470."""
+
+    description = "Confirm first that it is you."
+
+    def __init__(self, max_age: int) -> None:
+        super().__init__()
+        self.max_age = max_age
+
+    def get_headers(self, *about: Any) -> list[tuple[str, str]]:
+        """Return the headers, with what is missing in WWW-Authenticate."""
+        missing = f'Bearer error="insufficient_user_authentication", max_age="{self.max_age}"'
+        return [*super().get_headers(*about), ("WWW-Authenticate", missing)]
+
+
+class InsufficientScope(FlaskkitError, Forbidden):
+    """The bearer token is valid, but its scopes do not open this: 403, RFC 6750 section 3.1.
+
+    *scopes* are those of which it needs one; empty where only a token without scopes will do.
+    """
+
+    def __init__(self, scopes: Iterable[str] = ()) -> None:
+        self.scopes = tuple(scopes)
+        needed = (
+            f" It needs {' or '.join(self.scopes)}." if self.scopes else " It needs one that is not limited to scopes."
+        )
+        super().__init__(f"The scopes of this token do not open this.{needed}")
+
+    def get_headers(self, *about: Any) -> list[tuple[str, str]]:
+        """Return the headers, with the scopes in WWW-Authenticate."""
+        scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
+        return [*super().get_headers(*about), ("WWW-Authenticate", f'Bearer error="insufficient_scope"{scope}')]
+
+
 class Rejected(FlaskkitError, UnprocessableEntity):
     """Values that cannot be stored: 422, RFC 9110 section 15.5.21.
 
-    ``errors`` maps field names to messages; a message about no single field has the name "".
+    ``errors`` maps field names to messages; a message about no single field has the name "". Of several items
+    at once it maps each position, as text, to such a mapping.
     """
 
-    def __init__(self, errors: Mapping[str, list[str]], description: str | None = None) -> None:
+    def __init__(self, errors: Mapping[str, Any], description: str | None = None) -> None:
         UnprocessableEntity.__init__(self, description or "Some values cannot be accepted.")
         self.errors = dict(errors)
 
@@ -72,8 +111,16 @@ class Conflicting(Rejected, Conflict):
 
     code = 409
 
-    def __init__(self, errors: Mapping[str, list[str]], description: str | None = None) -> None:
+    def __init__(self, errors: Mapping[str, Any], description: str | None = None) -> None:
         super().__init__(errors, description or "This collides with what is already stored.")
+
+
+class WrongCredentials(Rejected, Unauthorized):
+    """What should have shown who somebody is does not: 401, RFC 9110 section 15.5.2. ``errors`` as in ``Rejected``."""
+
+    code = 401
+    # Rejected does not call Unauthorized.__init__, which sets it.
+    www_authenticate = None
 
 
 class Mistakes(list[ConfigError]):
@@ -104,3 +151,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     words = list(known)
     near = get_close_matches(word, words, n=1) or [other for other in words if word and other.startswith(word)]
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def doubles(what: str, names: Sequence[str]) -> list[str]:
+    """Return "Two *what* have the name 'x'." for each of *names* that is there more than once."""
+    return [f"Two {what} have the name {name!r}." for name in dict.fromkeys(names) if names.count(name) > 1]

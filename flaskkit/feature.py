@@ -16,11 +16,13 @@ Packages offer features in the entry-point group ``flaskkit.features``; flaskkit
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, get_type_hints
 
 from flask import Flask
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from flaskkit.module import Module
 
 GROUP = "flaskkit.features"
+# Stands for the value of a setting that has no default, until it is given one.
+REQUIRED: Any = ...
 
 
 class Extension(Protocol):
@@ -57,14 +61,33 @@ class Feature:
         """Return what is wrong with these settings in this *config*, a sentence each, with what to write instead."""
         return ()
 
+    def unused_tables(self) -> Iterable[str]:
+        """Return those of ``tables`` that it does not need with these settings: no command makes or drops them."""
+        return ()
+
     def init_app(self, app: Flask) -> None:
         """Wire the feature into *app*. Called once for each app, in order."""
 
     def init_module(self, app: Flask, module: Module) -> None:
         """Take up what *module* adds for this feature. Called after every feature's ``init_app``."""
 
+    def look_at(self, app: Flask) -> None:
+        """Look at *app* when everything is in its place.
 
-def setting(default: Any = dataclasses.MISSING, *, key: str = "", help: str = "", secret: bool = False) -> Any:
+        Raises:
+            ConfigError: something is wrong with it.
+        """
+
+    def checks(self) -> Iterable[Any]:
+        """Return what `flask kit check` looks for while this is on: ``Check`` objects of ``flaskkit.tools.checks``."""
+        return ()
+
+    def explain(self, app: Flask, endpoint: str, method: str) -> Iterable[Any]:
+        """Return what this does with such a request, for `flask kit explain`: ``Step`` objects of its module."""
+        return ()
+
+
+def setting(default: Any = REQUIRED, *, key: str = "", help: str = "", secret: bool = False) -> Any:
     """Declare a setting of a feature: a typed attribute with a default, or one that must be given.
 
     *key* is the native ``app.config`` key that receives the value, if the extension has one. *help* is a
@@ -73,6 +96,23 @@ def setting(default: Any = dataclasses.MISSING, *, key: str = "", help: str = ""
     return dataclasses.field(
         default=default, kw_only=True, repr=not secret, metadata={"key": key, "help": help, "secret": secret}
     )
+
+
+class Setting(NamedTuple):
+    """What ``setting()`` declared, and the type of the attribute."""
+
+    kind: Any
+    default: Any = None
+    key: str = ""
+    help: str = ""
+    secret: bool = False
+
+
+def settings_of(feature: type[Feature]) -> dict[str, Setting]:
+    """Return the settings that *feature* declares by name."""
+    kinds = get_type_hints(feature)
+    declared = [one for one in dataclasses.fields(feature) if "help" in one.metadata]
+    return {one.name: Setting(kinds[one.name], one.default, **one.metadata) for one in declared}
 
 
 @dataclass(frozen=True)
@@ -89,9 +129,15 @@ class Wired(Feature):
         self.extension.init_app(app)
 
 
-def available() -> dict[str, EntryPoint]:
+def available() -> Mapping[str, EntryPoint]:
     """Return the entry points of all installed features by name, without importing one."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return _available(tuple(sys.path))
+
+
+@cache
+def _available(path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
+    # Reads a file of each installed package: once for each path that packages are looked for in.
+    return MappingProxyType({point.name: point for point in entry_points(group=GROUP)})
 
 
 def find(name: str) -> type[Feature]:
@@ -132,21 +178,17 @@ def in_order(features: Iterable[Feature]) -> tuple[Feature, ...]:
     ]
     if mistakes:
         raise FeatureError(mistakes)
-    waits = {
-        feature.name: [other for other in (*feature.requires, *feature.after) if other in by_name]
-        for feature in by_name.values()
-    }
-    try:
-        TopologicalSorter(waits).prepare()
-    except CycleError as error:
-        circle = " → ".join(repr(name) for name in error.args[1])
-        raise FeatureError(f"These features wait for each other: {circle}.") from None
     placed: dict[str, Feature] = {}
 
-    def place(name: str) -> None:
-        for other in waits[name]:
-            place(other)
-        placed.setdefault(name, by_name[name])
+    def place(name: str, waiting: tuple[str, ...] = ()) -> None:
+        if name in waiting:
+            circle = " → ".join(map(repr, [*waiting[waiting.index(name) :], name]))
+            raise FeatureError(f"These features wait for each other: {circle}.")
+        feature = by_name[name]
+        for other in (*feature.requires, *feature.after):
+            if other in by_name and other not in placed:
+                place(other, (*waiting, name))
+        placed.setdefault(name, feature)
 
     for name in by_name:
         place(name)

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Blueprint
 
-from flaskkit.errors import Mistakes, ModuleError, did_you_mean
-from flaskkit.resource import Resource
+from flaskkit.errors import Mistakes, ModuleError, did_you_mean, doubles
+
+if TYPE_CHECKING:
+    from flaskkit.resource import Resource
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +51,9 @@ def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
     for module in modules:
         with mistakes.noted():
             loaded.append(_checked(_import(module) if isinstance(module, str) else module))
-    mistakes.add(ModuleError, _doubles("modules", [module.name for module in loaded]))
+    mistakes.add(ModuleError, doubles("modules", [module.name for module in loaded]))
     resources = [resource for module in loaded for resource in module.resources]
-    mistakes.add(ModuleError, _doubles("resources", [resource.name for resource in resources]))
+    mistakes.add(ModuleError, doubles("resources", [resource.name for resource in resources]))
     for resource in resources:
         with mistakes.noted():
             resource.check()
@@ -62,7 +64,12 @@ def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
 def _checked(module: Any) -> Module:
     if not isinstance(module, Module):
         raise ModuleError(f"modules takes Module objects or dotted names, not {module!r}.")
-    kinds = {"blueprints": Blueprint, "resources": Resource, "commands": click.Command}
+    kinds: dict[str, type] = {"blueprints": Blueprint, "commands": click.Command}
+    if module.resources:
+        # An app without resources does not import what makes them.
+        from flaskkit.resource import Resource
+
+        kinds["resources"] = Resource
     wrong = [
         f"Module {module.name!r} has {one!r} among its {name}, which takes {kind.__name__} objects."
         for name, kind in kinds.items()
@@ -89,7 +96,3 @@ def _import(name: str) -> Module:
         )
     found: Module = package.module
     return found
-
-
-def _doubles(what: str, names: Sequence[str]) -> list[str]:
-    return [f"Two {what} have the name {name!r}." for name in dict.fromkeys(names) if names.count(name) > 1]

@@ -1,7 +1,8 @@
 """What all tests share: a database of their own, and apps that are started and put away.
 
-The database is a new SQLite file for each test. With FLASKKIT_TEST_URL the suite runs on that server instead: each
-worker makes a database of its own there, emptied before each test.
+The database is a new SQLite file for each test. With FLASKKIT_TEST_URL the suite runs on that server instead, where
+each worker has two databases: ``database_url`` is dropped and made anew for each test, that of ``start`` keeps its
+tables while tests want the same ones, and loses their rows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, Table, create_engine, event, inspect, make_url, text
 
 from flaskkit import Config, Model, create_app, db
 from flaskkit.db.engine import understood
@@ -69,6 +70,48 @@ def run(url: URL, *statements: str) -> bool:
     return found
 
 
+# The tables that stand in the database of ``start``, on a server.
+standing: list[str] = []
+
+
+def empty_tables(server: str, name: str, wanted: list[str]) -> str:
+    """Leave nothing in the database *name* but the tables *wanted*, where they stand already, and return its URL."""
+    url = understood(server).set(database=name)
+    postgresql = url.get_backend_name() == "postgresql"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    if not standing or sorted(wanted) != standing or sorted(inspect(engine).get_table_names()) != standing:
+        engine.dispose()
+        standing[:] = sorted(wanted)
+        return empty_database(server, name)
+    with engine.connect() as connection:
+        for statement in BEFORE_EMPTYING[postgresql]:
+            connection.execute(text(statement), {"name": name})
+        quoted = [engine.dialect.identifier_preparer.quote(table) for table in standing]
+        filled = " UNION ALL ".join(f"SELECT {i} WHERE EXISTS (SELECT 1 FROM {one})" for i, one in enumerate(quoted))
+        for i in connection.scalars(text(filled)).all():
+            connection.execute(text(f"DELETE FROM {quoted[i]}"))
+        # Keys begin with 1 again.
+        for statement in connection.scalars(text(COUNTED[postgresql])).all():
+            connection.execute(text(statement))
+    engine.dispose()
+    return url.render_as_string(hide_password=False)
+
+
+# False: on MariaDB, True: on PostgreSQL. Rows are deleted in any order.
+BEFORE_EMPTYING = {
+    False: ["SET foreign_key_checks = 0", "SET lock_wait_timeout = 10"],
+    True: [
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name AND pid != pg_backend_pid()",
+        "SET session_replication_role = replica",
+    ],
+}
+COUNTED = {
+    False: "SELECT concat('ALTER TABLE `', table_name, '` AUTO_INCREMENT = 1') FROM information_schema.tables"
+    " WHERE table_schema = database() AND auto_increment > 1",
+    True: "SELECT format('ALTER SEQUENCE %I RESTART', sequencename) FROM pg_sequences WHERE last_value IS NOT NULL",
+}
+
+
 @pytest.fixture
 def count_statements() -> Callable[[], Any]:
     """Return a context manager that gives the list of statements sent to any database."""
@@ -89,32 +132,48 @@ def count_statements() -> Callable[[], Any]:
     return counting
 
 
-def make_tables(app: Flask, package: str) -> None:
-    """Make the tables of *app* as `flask kit create-tables` does, but for those of other folders' tests."""
+def tables_for(app: Flask, package: str) -> list[Table]:
+    """Return the tables that `flask kit create-tables` makes for *app*, but for most of other folders' tests.
+
+    What refers to users and roles is there: who deletes one of those is told what goes with it.
+    """
+    with app.app_context():
+        tables = tables_of(app)
     models = [mapper.class_ for mapper in Model.registry.mappers]
     foreign = {model.__table__ for model in models if not model.__module__.startswith((f"{package}.", "flaskkit."))}
-    with app.app_context():
-        tables = [
-            table
-            for table in tables_of(app)
-            if table not in foreign and not any(key.column.table in foreign for key in table.foreign_keys)
-        ]
-        db.metadata.create_all(db.engine, tables=tables)
+    shared = {table for table in tables if table.name in ("users", "roles")}
+    kept = {table for table in tables if table not in foreign and not referred(table) & foreign}
+    kept |= {table for table in tables if referred(table) & shared}
+    while more := {other for table in kept for other in referred(table)} - kept:
+        kept |= more
+    return [table for table in tables if table in kept]
+
+
+def referred(table: Table) -> set[Table]:
+    """Return the tables that *table* refers to."""
+    return {key.column.table for key in table.foreign_keys}
 
 
 @pytest.fixture
-def start(database_url: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Flask]]:
+def start(tmp_path: Path, worker_id: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Flask]]:
     """Return a function that makes an app with its tables: ``start(features=["db"], modules=[module])``."""
     apps: list[Flask] = []
+    name = f"flaskkit_{worker_id}_start"
+    url = understood(SERVER).set(database=name).render_as_string(False) if SERVER else f"sqlite:///{tmp_path}/test.db"
 
     def start(*, tables: bool = True, **config: Any) -> Flask:
         made = Config("testapp", **{"env": "testing", **config})
         if "db" in [feature.name for feature in made.features]:
-            made = made.replace(db={"url": database_url})
+            made = made.replace(db={"url": url})
         app = create_app(made)
+        if "sqlalchemy" in app.extensions:
+            wanted = tables_for(app, request.module.__name__.rpartition(".")[0]) if tables else []
+            # The apps of one test share what is in it.
+            if SERVER and not any("sqlalchemy" in other.extensions for other in apps):
+                empty_tables(SERVER, name, [table.name for table in wanted])
+            with app.app_context():
+                db.metadata.create_all(db.engine, tables=wanted)
         apps.append(app)
-        if tables and "sqlalchemy" in app.extensions:
-            make_tables(app, request.module.__name__.rpartition(".")[0])
         return app
 
     yield start

@@ -26,7 +26,7 @@ class Airport(Model):
     )
 
     icao: Mapped[str] = mapped_column(
-        String(4), primary_key=True, info={"label": "ICAO code", "pattern": "[A-Z0-9]{4}"}
+        String(4), primary_key=True, info={"label": "ICAO code", "pattern": "[A-Z0-9]{4}", "example": "LOWI"}
     )
     iata: Mapped[str | None] = mapped_column(
         String(3), unique=True, info={"label": "IATA code", "pattern": "[A-Z]{3}", "help": "As printed on tickets."}

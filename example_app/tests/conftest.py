@@ -1,87 +1,70 @@
-"""A database for each worker, made by the migrations. Each test finds the airports of sample.csv and four visitors.
+"""Each test finds the airports of sample.csv and four visitors; what it writes is rolled back."""
 
-With FLASKKIT_TEST_URL the database is on that server, otherwise it is an SQLite file.
-"""
-
-import os
 import re
 from pathlib import Path
 
 import pytest
-from flaskkit import Config, Db, Role, create_app, db
-from sqlalchemy import delete, text
+from flaskkit import Config, Role, db
+from flaskkit.testing import ApiClient, assert_openapi
+from sqlalchemy import select
 
-from fieldnotes.models import Airport, Country, Note, Visitor
+from fieldnotes.models import Visitor
 
 HERE = Path(__file__).parent
-SERVER = os.environ.get("FLASKKIT_TEST_URL", "")
-PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(scope="session")
-def made_app(tmp_path_factory, worker_id):
-    url = on_server(f"fieldnotes_{worker_id}") if SERVER else f"sqlite:///{tmp_path_factory.mktemp('db') / 'test.db'}"
+def app_config():
     config = Config.load("fieldnotes", toml=HERE.parent / "app.toml")
-    directory = str(HERE.parent / "migrations")
-    app = create_app(config.replace(env="testing", db={"url": url}, migrate={"directory": directory}))
-    run_command(app, "db", "upgrade")
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    return config.replace(migrate={"directory": str(HERE.parent / "migrations")})
 
 
 @pytest.fixture(scope="session")
-def password_hash():
-    # Hashing is slow on purpose; once is enough.
-    visitor = Visitor()
-    visitor.set_password(PASSWORD)
-    return visitor.password_hash
+def seed():
+    def store(app):
+        run_command(app, "fieldnotes", "load", str(HERE / "sample.csv"))
+        with app.app_context():
+            editor, admin = Role(name="editor"), Role(name="admin")
+            for name, roles in (("anna", []), ("ben", []), ("eddie", [editor]), ("ada", [admin])):
+                db.session.add(Visitor(email=f"{name}@example.com", name=name.title(), roles=roles))
+            db.session.commit()
+
+    return store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def document_is_kept(made_app):
+    """Whatever the tests asked of the API, it answered as its document says."""
+    yield
+    assert_openapi(made_app)
 
 
 @pytest.fixture
-def app(made_app, password_hash):
-    run_command(made_app, "fieldnotes", "load", str(HERE / "sample.csv"))
-    with made_app.app_context():
-        editor, admin = Role(name="editor"), Role(name="admin")
-        for name, roles in (("anna", []), ("ben", []), ("eddie", [editor]), ("ada", [admin])):
-            email = f"{name}@example.com"
-            db.session.add(Visitor(email=email, name=name.title(), roles=roles, password_hash=password_hash))
-        db.session.commit()
-    yield made_app
-    with made_app.app_context():
-        for model in (Note, Visitor, Role, Airport, Country):
-            db.session.execute(delete(model))
-        db.session.commit()
+def visitor(app):
+    """Return a function that gives a visitor by name."""
+
+    def find(name):
+        with app.app_context():
+            return db.session.scalars(select(Visitor).where(Visitor.email == f"{name}@example.com")).one()
+
+    return find
 
 
 @pytest.fixture
-def client(app):
-    """A browser of a stranger."""
-    return app.test_client()
-
-
-@pytest.fixture
-def browser(app):
+def browser(as_user, visitor):
     """Return a function that gives the browser of a visitor, logged in: ``browser("anna")``."""
-
-    def log_in(name):
-        client = app.test_client()
-        fill_form(client, "/auth/login", email=f"{name}@example.com", password=PASSWORD)
-        return client
-
-    return log_in
+    return lambda name: as_user(visitor(name))
 
 
 @pytest.fixture
-def api(app):
+def api(app, visitor):
     """Return a function that sends a request to the API: ``api("POST", "notes/", as_="anna", rating=5)``."""
-    tokens = {}
+    clients = {None: ApiClient(app)}
 
     def send(method, path, as_=None, **values):
-        if as_ and as_ not in tokens:
-            tokens[as_] = run_command(app, "kit", "users", "token", f"{as_}@example.com").stdout.split()[0]
-        headers = {"Authorization": f"Bearer {tokens[as_]}"} if as_ else {}
-        return app.test_client().open(f"/api/{path}", method=method, headers=headers, json=values or None)
+        if as_ not in clients:
+            clients[as_] = clients[None].as_user(visitor(as_))
+        return clients[as_].open(method, path, values or None)
 
     return send
 
@@ -95,26 +78,15 @@ def run(app):
 @pytest.fixture
 def fill():
     """Return a function that fills a form and sends it: ``fill(client, "/notes/new", rating=5)``."""
+
+    def fill_form(client, path, **values):
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
+        return client.post(path, data={**values, "csrf_token": token[1] if token else ""})
+
     return fill_form
-
-
-def fill_form(client, path, **values):
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(path).text)
-    return client.post(path, data={**values, "csrf_token": token[1] if token else ""})
 
 
 def run_command(app, *command, fails=False):
     result = app.test_cli_runner().invoke(args=command)
     assert result.exit_code == (1 if fails else 0), result.output
     return result
-
-
-def on_server(name):
-    """Make the database *name* anew and return its URL."""
-    app = create_app(Config("server", env="testing", features=[Db(url=SERVER)]))
-    with app.app_context():
-        with db.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        db.engine.dispose()
-        return db.engine.url.set(database=name).render_as_string(hide_password=False)

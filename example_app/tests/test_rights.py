@@ -36,6 +36,20 @@ def test_a_note_belongs_to_who_wrote_it(app, api, note):
     assert api("GET", f"notes/{note}").json["airport"] == "LOWI"
 
 
+def test_a_note_shows_who_wrote_it_and_on_demand_where(api, note):
+    author = api("GET", f"notes/{note}").json["author"]
+    assert author["name"] == "Anna"
+    assert "anna@example.com" not in api("GET", "notes/").text
+    [expanded] = api("GET", "notes/?expand=airport").json
+    assert expanded["airport"] == {
+        "icao": "LOWI",
+        "name": "Innsbruck Airport",
+        "city": "Innsbruck",
+        "country_code": "AT",
+    }
+    assert api("GET", "airports/LOWI?expand=country").json["country"] == {"code": "AT", "name": "Austria"}
+
+
 def test_nobody_writes_in_the_name_of_another(app, api):
     with app.app_context():
         ben = db.session.scalar(select(Visitor.id).where(Visitor.name == "Ben"))

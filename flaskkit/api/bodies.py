@@ -65,8 +65,14 @@ def check() -> None:
     Raises:
         BadRequest, RequestEntityTooLarge: as in ``json_of``.
     """
-    name = request.blueprint
-    if name is None or name.startswith("api.") or not request.is_json:
+    if not request.environ.get("CONTENT_TYPE"):
         return
-    if name in current_app.extensions["flask-smorest"]["blp_name_to_api"] and len(request.get_data()) > HARMLESS:
+    name = request.blueprint
+    if (
+        name is None
+        or name.startswith("api.")
+        or name not in current_app.extensions["flask-smorest"]["blp_name_to_api"]
+    ):
+        return
+    if request.is_json and len(request.get_data()) > HARMLESS:
         json_of(request)

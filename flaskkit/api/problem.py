@@ -34,9 +34,9 @@ class ProblemError(ma.Schema):
 
     detail = ma.fields.String(required=True, metadata={"description": "What is wrong."})
     pointer = ma.fields.String(
-        metadata={"description": "Where in the body: a JSON pointer, as a URI fragment.", "example": "#/rating"}
+        metadata={"description": "Where in the body: a JSON pointer, as a URI fragment, such as #/rating."}
     )
-    parameter = ma.fields.String(metadata={"description": "Which parameter beside the body.", "example": "page_size"})
+    parameter = ma.fields.String(metadata={"description": "Which parameter beside the body, such as page_size."})
 
 
 class Problem(ma.Schema):
@@ -46,7 +46,13 @@ class Problem(ma.Schema):
         register = False
         description = "Why a request was not carried out (RFC 9457)."
 
-    type = ma.fields.String(required=True, metadata={"format": "uri-reference", "example": "about:blank"})
+    type = ma.fields.String(
+        required=True,
+        metadata={
+            "format": "uri-reference",
+            "description": "Which kind of problem; about:blank where the status says it.",
+        },
+    )
     title = ma.fields.String(required=True, metadata={"description": "The name of the status."})
     status = ma.fields.Integer(required=True, metadata={"minimum": 400, "maximum": 599})
     detail = ma.fields.String(required=True, metadata={"description": "What was wrong this time."})

@@ -1,10 +1,10 @@
 """Marshmallow schemas for a Resource: ordinary classes with names of their own, made from its Field records.
 
     Note           what is shown
+    NoteSparse     the same, where a request may ask for some of the fields only
     NoteCreate     the body of POST
     NoteReplace    the body of PUT: what is left out goes back to its default
     NotePatch      the body of PATCH: what is left out stays
-    NoteQuery      the parameters of a list: page, page_size, sort, q and the filters
 
 Exact types and names: what is not declared is refused.
 """
@@ -12,40 +12,78 @@ Exact types and names: what is not declared is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
 from inspect import cleandoc
 from typing import Any
 
 import marshmallow as ma
-from webargs.fields import DelimitedList
 
-from flaskkit.api.values import described, knows, of_text, read, shown
+from flaskkit.access import public
+from flaskkit.api.values import as_told, described, file_shown, knows, read, reader_of, referring, shown
+from flaskkit.db.keys import url_key
+from flaskkit.db.nested import keys_in, others_of
 from flaskkit.db.rows import value_of
 from flaskkit.errors import ResourceError
-from flaskkit.fields import Field
 from flaskkit.resource import Resource
+from flaskkit.resource.fields import Field
 
-RESERVED = ("page", "page_size", "sort", "q")
-LAST_PAGE = 2**31 - 1
+SPARSE = "Some of the fields, as the request asked; the key is always there."
 
 
 class Value(ma.fields.Field[Any]):
     """What one Field record holds, in JSON. Relationships are the key of the other row, or a list of keys."""
 
     def __init__(self, field: Field, **options: Any) -> None:
-        super().__init__(allow_none=field.nullable and not field.many, metadata=described(field), **options)
+        field = referring(field)
+        told = {"allow_none": field.nullable and not field.many, "metadata": described(field)}
+        super().__init__(**{"data_key": field.public_name, **told, **options})
         self.field = field
         self.error_messages |= {"required": "This is required.", "null": "This cannot be null."}
 
     def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = ma.missing) -> Any:
-        return value_of(obj, self.field)
+        return keys_in(obj, self.field) if self.field.many else value_of(obj, self.field)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return shown(value)
+        return shown(as_told(self.field, value))
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         return read(self.field, value)
+
+
+class Object(Value):
+    """Another row as an object with the fields of *inner*, or a list of them; what the caller may not read is left out.
+
+    Of a field that is ``expandable`` it is the key, and this says only that it may be more.
+    """
+
+    def __init__(self, field: Field, inner: type[ma.Schema], **options: Any) -> None:
+        super().__init__(field, **options)
+        self.inner = inner
+        if field.nested and not field.help:
+            # What is said of a key is not true of this.
+            self.metadata = {name: told for name, told in self.metadata.items() if name != "description"}
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = ma.missing) -> Any:
+        return others_of(obj, self.field) if self.field.nested else super().get_value(obj, attr, accessor, default)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if not self.field.nested:
+            return shown(value)
+        return None if value is None else self.inner(many=self.field.many).dump(value)
+
+
+class FileValue(Value):
+    """A file of a row: what it is, and where its bytes are."""
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = ma.missing) -> Any:
+        file = getattr(obj, self.field.name)
+        return None if file is None else file_shown(self.field, url_key(obj), file)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
 
 
 class Schema(ma.Schema):
@@ -62,20 +100,55 @@ class Schema(ma.Schema):
         unknown = ma.RAISE
 
 
-class Query(Schema):
-    """Reads the text of a query string by the type of each parameter; none may be given twice."""
+class Body(Schema):
+    """The body of a request, with fields that are all a ``Value``. What is right is read without marshmallow's help."""
 
-    error_messages = {"unknown": "There is no such parameter."}  # noqa: RUF012
+    @cached_property
+    def _parts(self) -> list[tuple[str, str, Callable[[Any], Any], Value]]:
+        values = [(name, one) for name, one in self.load_fields.items() if isinstance(one, Value)]
+        return [(one.data_key or name, name, reader_of(one.field), one) for name, one in values]
 
-    @ma.pre_load
-    def from_text(self, data: Any, **kwargs: Any) -> dict[str, Any]:
-        given: dict[str, Any] = {}
-        for name, texts in data.data.lists():
-            if len(texts) > 1:
-                raise ma.ValidationError({name: ["Give this once."]})
-            field = self.fields.get(name)
-            given[name] = of_text(field.field, texts[0]) if isinstance(field, Value) else texts[0]
-        return given
+    def load(self, data: Any, **options: Any) -> Any:
+        """Return *data* as Python values by name of attribute, as any schema does."""
+        try:
+            if not options and not self.many:
+                return self._read(data)
+            if not options and type(data) is list:
+                return [self._read(one) for one in data]
+        except _NotRight:
+            pass
+        return super().load(data, **options)
+
+    def _read(self, data: Any) -> dict[str, Any]:
+        if type(data) is not dict:
+            raise _NotRight
+        found, known = {}, 0
+        for key, name, read_one, value in self._parts:
+            if key in data:
+                known += 1
+                found[name] = _sent(data[key], read_one, value)
+            elif value.required:
+                raise _NotRight
+            elif value.load_default is not ma.missing:
+                found[name] = value.load_default
+        if known < len(data):
+            raise _NotRight
+        return found
+
+
+class _NotRight(Exception):
+    """Something in a body cannot be accepted; marshmallow tells what."""
+
+
+def _sent(value: Any, read_one: Callable[[Any], Any], into: Value) -> Any:
+    if value is None:
+        if not into.allow_none:
+            raise _NotRight
+        return None
+    try:
+        return read_one(value)
+    except ma.ValidationError:
+        raise _NotRight from None
 
 
 @dataclass(frozen=True)
@@ -83,27 +156,33 @@ class Schemas:
     """The schema classes of one Resource."""
 
     shown: type[ma.Schema]
+    some: type[ma.Schema]
     create: type[ma.Schema]
     replace: type[ma.Schema]
     patch: type[ma.Schema]
-    query: type[ma.Schema]
 
 
-def schemas_for(resource: Resource, name: str, page_size: int, max_page_size: int) -> Schemas:
+def schemas_for(resource: Resource, name: str, others: Iterable[Resource] = ()) -> Schemas:
     """Return the schemas of *resource*, called *name*, *name*\\ ``Create`` and so on.
 
+    *others* are all resources of the app: they say whether the rows of a relationship may be hidden.
+
     Raises:
-        ResourceError: a field has no form in JSON, or a filter the name of another parameter.
+        ResourceError: a field has no form in JSON.
     """
     _check(resource)
+    # Files have operations of their own.
+    sent = [field for field in resource.writable if not field.file]
     # The key is in the URL of what is changed.
-    changed = [field for field in resource.writable if not field.key]
+    changed = [field for field in sent if not field.key]
+    values = [_shown(field, name, others) for field in resource.readable]
+    shown = _of_values(name, values, _words_of(resource.model))
     return Schemas(
-        shown=_schema(name, resource.readable, lambda field: {"required": True}, _words_of(resource.model)),
-        create=_schema(f"{name}Create", resource.writable, _when_created),
+        shown=shown,
+        some=_of_values(f"{name}Sparse", [_optional(one) for one in values], SPARSE) if resource.sparse else shown,
+        create=_schema(f"{name}Create", sent, _when_created),
         replace=_schema(f"{name}Replace", changed, _when_replaced),
         patch=_schema(f"{name}Patch", changed, lambda field: {}),
-        query=_query(resource, f"{name}Query", page_size, max_page_size),
     )
 
 
@@ -114,11 +193,42 @@ def name_of(resource: Resource, others: Iterable[Resource]) -> str:
     return name if first is resource else "".join(part.capitalize() for part in re.split(r"\W|_", resource.name))
 
 
-def _schema(name: str, fields: Iterable[Field], options: Callable[[Field], dict[str, Any]], words: str = "") -> Any:
-    attributes: dict[str, Any] = {field.name: Value(field, **options(field)) for field in fields}
+def _schema(
+    name: str, fields: Iterable[Field], options: Callable[[Field], dict[str, Any]], base: type[Schema] = Body
+) -> Any:
+    return _of_values(name, [Value(field, **options(field)) for field in fields], base=base)
+
+
+def _of_values(name: str, values: Iterable[Value], words: str = "", base: type[Schema] = Schema) -> Any:
+    attributes: dict[str, Any] = {value.field.name: value for value in values}
     if words:
         attributes["Meta"] = type("Meta", (Schema.Meta,), {"description": words})
-    return type(name, (Schema,), attributes)
+    return type(name, (base,), attributes)
+
+
+def dumping(fields: Iterable[Field]) -> ma.Schema:
+    """Return a schema that dumps *fields*, for no document."""
+    schema: ma.Schema = _of_values("Shape", [_shown(field, "") for field in fields])()
+    return schema
+
+
+def _shown(field: Field, name: str, others: Iterable[Resource] = ()) -> Value:
+    inner = field.nested or field.expandable
+    if not inner:
+        return (FileValue if field.file else Value)(field, required=True)
+    target = next((other for other in others if other.model is field.target), None)
+    hidden = target is not None and target.read != public
+    part = re.sub(r"\W|_", " ", field.public_name).title().replace(" ", "")
+    schema = _of_values(f"{name}{part}Nested", [_shown(one, f"{name}{part}", others) for one in inner])
+    nullable = not field.many and (field.nullable or (hidden and bool(inner)))
+    return Object(field, schema, required=True, allow_none=nullable)
+
+
+def _optional(value: Value) -> Value:
+    """Return *value* as it stands where a request may leave fields out: only the key is always there."""
+    found = copy(value)
+    found.required = value.field.key
+    return found
 
 
 def _when_created(field: Field) -> dict[str, Any]:
@@ -136,40 +246,22 @@ def _when_replaced(field: Field) -> dict[str, Any]:
     return {"required": True}
 
 
-def _query(resource: Resource, name: str, page_size: int, max_page_size: int) -> Any:
-    page = Field("page", int, "Page", help="Which page, counted from 1.", nullable=False, minimum=1, maximum=LAST_PAGE)
-    size = replace(page, name="page_size", label="Page size", help="How many items a page has.", maximum=max_page_size)
-    fields: dict[str, Any] = {
-        "page": Value(page, load_default=1),
-        "page_size": Value(size, load_default=page_size),
-    }
-    if resource.sorts:
-        orders = [order for column in resource.sorts for order in (column, f"-{column}")]
-        one = ma.fields.String(validate=ma.validate.OneOf(orders, error=f"Not one of {', '.join(orders)}."))
-        words = "What to sort by, the most important first; descending with - in front."
-        fields["sort"] = DelimitedList(one, load_default=(), metadata={"description": words, "default": []})
-    if resource.search:
-        words = f"Text to be found in {' or '.join(resource.search)}."
-        text = Field("q", str, "Search", help=words, nullable=False, max_length=200)
-        fields["q"] = Value(text, load_default="")
-    for filtered in resource.filters:
-        fields[filtered] = Value(replace(resource.known[filtered], nullable=False, default=None))
-    return type(name, (Query,), fields)
-
-
 def _check(resource: Resource) -> None:
     mistakes = [
-        f"Resource {resource.name!r} has {field.name!r}, whose type {field.type.__name__} has no form in JSON."
-        for field in dict.fromkeys([*resource.readable, *resource.writable])
+        f"Resource {resource.name!r} has {field.name!r}, whose type {field.type.__name__} has no form in JSON. "
+        "Name a property of another type in read_only, or leave it out."
+        for one in dict.fromkeys([*resource.readable, *resource.writable])
+        for field in _with_inner(one)
         if not knows(field)
     ]
-    for name in resource.filters:
-        if name in RESERVED:
-            mistakes.append(f"Resource {resource.name!r} filters by {name!r}, which is a parameter of every list.")
-        elif not knows(resource.known[name]) or resource.known[name].type in (object, bytes):
-            mistakes.append(f"Resource {resource.name!r} filters by {name!r}, which cannot be compared with a text.")
     if mistakes:
         raise ResourceError(mistakes)
+
+
+def _with_inner(field: Field) -> Iterator[Field]:
+    yield field
+    for one in (*field.nested, *field.expandable):
+        yield from _with_inner(one)
 
 
 def _words_of(model: type) -> str:

@@ -1,8 +1,10 @@
 """One value in JSON: what is accepted, what is shown, and how the OpenAPI document tells it.
 
     described(field)        the JSON Schema of a value
-    read(field, value)      from JSON to Python, exact: "1" is not an integer, true is not 1
+    read(field, value)      from JSON to Python, exact: "1" is not an integer, true is not 1, but 1.0 is
+    reader_of(field)        the same, for many values of one field
     shown(value)            from Python to JSON: decimals as strings, moments in RFC 3339, an enum by its name
+    as_told(field, value)   a value that the database computed, of the type that the field is said to have
     of_text(field, text)    from a query string to JSON, so that read() can judge it
 
 Values come from a body that was JSON and text that was UTF-8, so there are no NaN and no lone surrogates here.
@@ -14,18 +16,22 @@ import enum
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from flask import url_for
 from marshmallow import ValidationError
 from msgspec import Meta
 
-from flaskkit.fields import Field
+from flaskkit.resource.fields import Field, fields_of, key_of, label_of
 
 MOST_DIGITS = 38
+# PostgreSQL stores no NUL in a text.
+NO_NUL = r"^[^\x00]*$"
 INT64 = 2**63
 _LONGEST = datetime.min - datetime(1970, 1, 1), datetime.max - datetime(1970, 1, 1)  # noqa: DTZ001, DTZ901
 
@@ -51,13 +57,40 @@ _KINDS: dict[type, tuple[Any, str, dict[str, Any]]] = {
     UUID: (UUID, "Not a UUID.", {"type": "string", "format": "uuid"}),
     bytes: (bytes, "Not bytes in base64.", {"type": "string", "format": "byte"}),
     Decimal: (str, 'Not a decimal number as a string, like "2.50".', {"type": "string", "format": "decimal"}),
-    object: (Any, "", {}),
+    # Limits are for numbers only: SQLite rounds larger ones, where they are not inside something.
+    object: (Any, "", {"minimum": -INT64, "maximum": INT64 - 1}),
 }
+
+
+_FILE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "description": "What the sender called it."},
+        "media_type": {"type": "string", "description": "What it is, by its content."},
+        "size": {"type": "integer", "format": "int64", "minimum": 1, "description": "How many bytes it has."},
+        "width": {"type": "integer", "minimum": 1, "description": "Of an image, in pixels."},
+        "height": {"type": "integer", "minimum": 1, "description": "Of an image, in pixels."},
+        "url": {"type": "string", "format": "uri-reference", "description": "Where its bytes are."},
+    },
+    "required": ["name", "media_type", "size", "url"],
+}
+
+
+def referring(field: Field) -> Field:
+    """Return *field* with the limits of the key that it refers to, if it is a relationship."""
+    if field.target is None or not field.is_relationship or field.type is object:
+        return field
+    key = fields_of(field.target)[key_of(field.target)]
+    limits = {
+        name: getattr(key, name) for name in ("max_length", "minimum", "maximum", "pattern", "choices", "example")
+    }
+    words = "Keys of {} rows." if field.many else "Key of the {}."
+    return replace(field, help=field.help or words.format(field.target.__name__), **limits)
 
 
 def knows(field: Field) -> bool:
     """Return whether values of *field* have a form in JSON here."""
-    return field.type in _KINDS or issubclass(field.type, enum.Enum)
+    return field.type in _KINDS or field.file is not None or issubclass(field.type, enum.Enum)
 
 
 def described(field: Field) -> dict[str, Any]:
@@ -68,9 +101,12 @@ def described(field: Field) -> dict[str, Any]:
 
 
 def _described_one(field: Field) -> dict[str, Any]:
+    if field.file:
+        return _FILE
     if field.choices:
         return {"type": "string", "enum": [*field.choices, *([None] if field.nullable and not field.many else [])]}
     schema = dict(_KINDS[field.type][2])
+    schema |= {"examples": [shown(field.example)]} if field.example is not None else {}
     if field.type in (int, float):
         schema |= {"minimum": field.minimum} if field.minimum is not None else {}
         schema |= {"maximum": field.maximum} if field.maximum is not None else {}
@@ -79,12 +115,14 @@ def _described_one(field: Field) -> dict[str, Any]:
     if field.type is str:
         schema |= {"minLength": field.min_length} if field.min_length else {}
         schema |= {"maxLength": field.max_length} if field.max_length else {}
-        schema |= {"pattern": f"^(?:{field.pattern})$"} if field.pattern else {}
+        schema["pattern"] = f"^(?:{field.pattern})$" if field.pattern else NO_NUL
     return schema
 
 
 def _words(field: Field) -> dict[str, str]:
-    return {"description": field.help} if field.help else {}
+    told = [] if field.label == label_of(field.name) else [f"{field.label}."]
+    words = " ".join([*told, *([field.help] if field.help else [])])
+    return {"description": words} if words else {}
 
 
 def read(field: Field, value: Any) -> Any:
@@ -113,7 +151,9 @@ def _read_one(field: Field, value: Any) -> Any:
         return _chosen(field, value)
     kind, refusal, _ = _KINDS[field.type]
     if field.type is object:
-        return _sound(value)
+        return _sound(_within_64_bits(value) if isinstance(value, int | float) else value)
+    if field.type is int and isinstance(value, float) and value.is_integer():
+        value = int(value)  # An integer is what it is worth, not how it is written (JSON Schema, section 6.1.1).
     try:
         found = msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError):
@@ -124,6 +164,35 @@ def _read_one(field: Field, value: Any) -> Any:
     if field.maximum is not None and found > field.maximum:
         raise ValidationError(f"More than {shown(field.maximum)}.")
     return found
+
+
+def reader_of(field: Field) -> Callable[[Any], Any]:
+    """Return ``read`` for values of *field* alone. Right texts and integers it knows at a glance."""
+    if field.many or field.choices or field.type not in (str, int):
+        return lambda value: read(field, value)
+    return _text_reader(field) if field.type is str else _integer_reader(field)
+
+
+def _text_reader(field: Field) -> Callable[[Any], Any]:
+    least, most = field.min_length, field.max_length or math.inf
+    fits = re.compile(field.pattern or ".*", 0 if field.pattern else re.DOTALL).fullmatch
+    limited = field.minimum is not None or field.maximum is not None
+
+    def text(value: Any) -> Any:
+        right = type(value) is str and least <= len(value) <= most and "\0" not in value and fits(value)
+        return value if right and not limited else read(field, value)
+
+    return text
+
+
+def _integer_reader(field: Field) -> Callable[[Any], Any]:
+    least = -INT64 if field.minimum is None else max(field.minimum, -INT64)
+    most = INT64 - 1 if field.maximum is None else min(field.maximum, INT64 - 1)
+
+    def integer(value: Any) -> Any:
+        return value if type(value) is int and least <= value <= most else read(field, value)
+
+    return integer
 
 
 def _chosen(field: Field, value: Any) -> Any:
@@ -149,6 +218,11 @@ def _text(field: Field, value: str) -> str:
 
 
 def _integer(field: Field, value: int) -> int:
+    _within_64_bits(value)
+    return value
+
+
+def _within_64_bits(value: Any) -> Any:
     if not -INT64 <= value < INT64:
         raise ValidationError("A number beyond 64 bits.")
     return value
@@ -228,6 +302,26 @@ def shown(value: Any) -> Any:
         # A column without a time zone holds UTC, as everything in flaskkit does.
         value = value.replace(tzinfo=UTC)
     return msgspec.to_builtins(value)
+
+
+_COMPUTED = (bool, int, float, Decimal)
+
+
+def as_told(field: Field, value: Any) -> Any:
+    """Return *value*; where it is computed, as the number that *field* is said to be: some sums come as decimals."""
+    kind = field.type
+    if not field.computed or field.many or kind not in _COMPUTED or type(value) is kind:
+        return value
+    if not isinstance(value, _COMPUTED):
+        return value
+    return Decimal(str(value)) if kind is Decimal else kind(value)
+
+
+def file_shown(field: Field, key: str, file: Any) -> dict[str, Any]:
+    """Return *file*, in *field* of the row with that *key* in its URL, as an operation of its resource answers it."""
+    facts = {"name": file.name, "media_type": file.media_type, "size": file.size}
+    facts |= {"width": file.width, "height": file.height} if file.width else {}
+    return {**facts, "url": url_for(f".download_{field.name}", key=key)}
 
 
 def of_text(field: Field, text: str) -> Any:

@@ -1,12 +1,13 @@
 """The REST operations of a Resource, as a plain flask-smorest blueprint.
 
-    GET    /notes/         list       page, page_size, sort, q and the declared filters
-    POST   /notes/         create     201 with Location
+    GET    /notes          list       the parameters of parameters.py
+    POST   /notes          create     201 with Location
     GET    /notes/<key>    read
     PATCH  /notes/<key>    update     what is sent changes, the rest stays
     PUT    /notes/<key>    replace    what is left out goes back to its default
     DELETE /notes/<key>    delete     204
 
+and those of bulk.py. Answers with a body have an ETag, see conditional.py; a POST may have a key, see idempotency.py.
 The order in each is route, who may, arguments, response: a stranger learns nothing about bodies.
 """
 
@@ -16,186 +17,308 @@ The order in each is route, who may, arguments, response: a stranger learns noth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlencode
+from functools import cached_property, partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from flask import Response, current_app, request, url_for
+from flask import Response, request, url_for
 from flask_smorest import Blueprint
+from werkzeug.exceptions import MethodNotAllowed
 
-from flaskkit.access import Policy, nobody, public, requires, user_for
+from flaskkit.access import Policy, nobody, opened_by, public, requires
+from flaskkit.api import bulk
 from flaskkit.api.bodies import Parser
-from flaskkit.api.dump import Writer, answer, writer_for
-from flaskkit.api.schemas import Query, Schemas
+from flaskkit.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, is_known, on_match, tagged, unchanged
+from flaskkit.api.document import FACTS
+from flaskkit.api.names import in_public_names
+from flaskkit.api.paging import headers_of
+from flaskkit.api.parameters import Parameters, Query, without_parameters
+from flaskkit.api.representation import Shapes, hashed
+from flaskkit.api.schemas import Schemas
 from flaskkit.api.values import described
 from flaskkit.db import rows
-from flaskkit.db.compiled import Reader, reader_for
 from flaskkit.resource import Resource
 
+if TYPE_CHECKING:
+    from flaskkit.api.idempotency import Idempotent
+
 View = Callable[..., Any]
+PATHS = {"list": "/", "create": "/", "bulk_create": "/bulk", "bulk_update": "/bulk", "bulk_delete": "/bulk"}
+ONE = "/<key>"
+# What an unknown parameter is answered with.
+REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
+NO_SUCH_ROW = {"404": "NOT_FOUND", "412": "PRECONDITION_FAILED"}
+# What may stand in a path as it is (RFC 3986, section 3.3).
+IN_PATH = "!$&'()*+,:;=@"
 
 
-def blueprint_for(resource: Resource, schemas: Schemas) -> Blueprint:
-    """Return a blueprint with the operations of *resource* that a policy opens to somebody."""
-    blueprint = Blueprint(resource.name, __name__)
-    blueprint.ARGUMENTS_PARSER = Parser()
+def blueprint_for(
+    resource: Resource,
+    schemas: Schemas,
+    parameters: Parameters,
+    *,
+    by_hand: Collection[tuple[str, str]] = (),
+    idempotent: Idempotent | None = None,
+) -> Blueprint:
+    """Return a blueprint with the operations of *resource* that a policy opens to somebody.
+
+    *by_hand* holds (method, path below the resource's) of operations that are there already. *idempotent* is what
+    views of POST are wrapped in.
+    """
+    made = _Operations(resource, schemas, parameters, by_hand, idempotent)
     # What cannot be read can be created, but not be found again to be changed.
     if resource.read != nobody:
-        _add_reading(blueprint, resource, schemas)
-    if resource.policy("create") != nobody:
-        _add_create(blueprint, resource, schemas)
+        made.add_reading()
+    # A file that must be there from the start cannot come with JSON.
+    if resource.policy("create") != nobody and not any(field.file and field.required for field in resource.writable):
+        made.add_create()
     if resource.read != nobody and resource.policy("update") != nobody and schemas.patch().fields:
-        _add_changing(blueprint, resource, schemas)
+        made.add_changing()
     if resource.read != nobody and resource.policy("delete") != nobody:
-        _add_delete(blueprint, resource)
-    return blueprint
-
-
-def _add_reading(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
-    compiled = _compiled(resource)
-
-    @_operation(blueprint, resource, "GET", "list", "list")
-    @requires(resource.read)
-    @blueprint.arguments(schemas.query(), location="query", unknown=Query.Meta.unknown)
-    @blueprint.response(200, schemas.shown(many=True), headers={"X-Pagination": "PAGINATION", "Link": "LINK"})
-    def list_(query: dict[str, Any]) -> Any:
-        asked = {
-            "number": query.pop("page"),
-            "size": query.pop("page_size"),
-            "sorts": query.pop("sort", ()),
-            "q": query.pop("q", ""),
-            "filters": query,
-        }
-        page = compiled.reader.page(**asked) if compiled else rows.page(resource, **asked)
-        headers = {"X-Pagination": _numbers_of(page), "Link": _links_of(page)}
-        return answer(compiled.writer.many(page.items)) if compiled else page.items, headers
-
-    @_operation(blueprint, resource, "GET", "read", "read one")
-    @requires(resource.read)
-    @blueprint.response(200, schemas.shown)
-    def read(key: str) -> Any:
-        return answer(compiled.writer.one(compiled.reader.get(key))) if compiled else rows.get(resource, key)
-
-
-def _add_create(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
-    readable = resource.read != nobody
-    compiled = _compiled_for_items(resource)
-    headers = {
-        "Location": {"description": "Where the new one is.", "schema": {"type": "string", "format": "uri-reference"}}
-    }
-
-    @_operation(blueprint, resource, "POST", "create", "add one")
-    @requires(resource.policy("create"))
-    @blueprint.arguments(schemas.create())
-    @blueprint.response(201, schemas.shown if readable else None, headers=headers if readable else None)
-    def create(values: dict[str, Any]) -> Any:
-        item = rows.create(resource, values, keep=compiled is not None)
-        if not resource.read.allows(user_for(resource.read), item):
-            return Response(status=201)
-        shown = answer(compiled.writer.one(compiled.reader.of(item)), 201) if compiled else item
-        return shown, {"Location": url_for(".read", key=rows.key_of(item))}
-
-
-def _add_changing(blueprint: Blueprint, resource: Resource, schemas: Schemas) -> None:
-    policy = _also_read(resource, "update")
-    compiled = _compiled_for_items(resource)
-
-    def change(values: dict[str, Any], key: str) -> Any:
-        item = rows.update(resource, key, values, keep=compiled is not None)
-        return answer(compiled.writer.one(compiled.reader.of(item))) if compiled else item
-
-    @_operation(blueprint, resource, "PATCH", "update", "change one")
-    @requires(policy)
-    @blueprint.arguments(schemas.patch())
-    @blueprint.response(200, schemas.shown)
-    def update(values: dict[str, Any], key: str) -> Any:
-        return change(values, key)
-
-    @_operation(blueprint, resource, "PUT", "replace", "replace one")
-    @requires(policy)
-    @blueprint.arguments(schemas.replace())
-    @blueprint.response(200, schemas.shown)
-    def replace(values: dict[str, Any], key: str) -> Any:
-        return change(values, key)
-
-
-def _add_delete(blueprint: Blueprint, resource: Resource) -> None:
-    @_operation(blueprint, resource, "DELETE", "delete", "delete one")
-    @requires(_also_read(resource, "delete"))
-    @blueprint.response(204)
-    def delete(key: str) -> None:
-        rows.delete(resource, key)
+        made.add_delete()
+    if resource.bulk and resource.require_match:
+        made.close_bulk()
+    return made.blueprint
 
 
 @dataclass(frozen=True)
-class _Compiled:
-    """What makes the answers of one resource without model objects and schemas."""
+class _Operations:
+    """Adds the operations of one resource to its blueprint."""
 
-    reader: Reader
-    writer: Writer
+    resource: Resource
+    schemas: Schemas
+    parameters: Parameters
+    by_hand: Collection[tuple[str, str]]
+    idempotent: Idempotent | None
+
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        blueprint = Blueprint(self.resource.name, __name__)
+        blueprint.ARGUMENTS_PARSER = Parser()
+        return blueprint
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        return Shapes(self.resource, self.schemas.shown())
+
+    def add_reading(self) -> None:
+        resource, blueprint, schemas, shapes = self.resource, self.blueprint, self.schemas, self.shapes
+        headers = {"X-Pagination": "PAGINATION", "Link": "LINK", "ETag": "ETAG"}
+
+        @self.add("GET", "list", "list", headers=[IF_NONE_MATCH], responses=_not_modified(headers))
+        @requires(resource.read)
+        @blueprint.arguments(self.parameters.listed(), location="query", unknown=Query.Meta.unknown)
+        @blueprint.response(200, schemas.some(many=True), headers=headers)
+        def list_(asked: dict[str, Any]) -> Any:
+            shown = shapes.asked(asked)
+            page = shown.page(**asked)
+            body, headers = shown.many(page.items), headers_of(resource, asked["sorts"], page)
+            # The numbers may change while this page does not.
+            return tagged(shown.answer(body), hashed(body, headers["X-Pagination"].encode())), headers
+
+        @self.add("GET", "read", "read one", headers=[IF_NONE_MATCH], responses={"304": NOT_MODIFIED})
+        @requires(resource.read)
+        @self._asking
+        @blueprint.response(200, schemas.some, headers={"ETag": "ETAG"})
+        def read(asked: dict[str, Any] | None = None, *, key: str) -> Any:
+            shown = shapes.asked(asked) if asked else shapes.whole
+            tag = shown.tag_at(key) if "If-None-Match" in request.headers else None
+            if tag and is_known(tag):
+                return tagged(shown.answer(b""), tag)
+            row = shown.get(key)
+            body = shown.one(row)
+            return tagged(shown.answer(body), shown.tag(row, body))
+
+    def add_create(self) -> None:
+        resource, blueprint, schemas, shown = self.resource, self.blueprint, self.schemas, self.shapes.whole
+        keys = [self.idempotent.parameter] if self.idempotent else []
+        once = self.idempotent or (lambda view: view)
+        # Inside, because an answer that is kept is made from the error there.
+        named = partial(in_public_names, resource)
+        readable = resource.read != nobody
+        located = readable and "read" not in resource.without
+        location = {"description": "Where the new one is.", "schema": {"type": "string", "format": "uri-reference"}}
+        headers: dict[str, Any] = {"ETag": "ETAG"} if readable else {}
+        headers |= {"Location": location} if located else {}
+
+        @self.add("POST", "create", "add one", headers=keys, responses={201: {"links": self._links()}})
+        @requires(resource.policy("create"))
+        @without_parameters
+        @blueprint.arguments(schemas.create())
+        @blueprint.response(201, schemas.shown if readable else None, headers=headers or None)
+        @once
+        @named
+        def create(values: dict[str, Any]) -> Any:
+            key, row = shown.created(values)
+            if row is None:
+                return Response(status=201)
+            body = shown.one(row)
+            response = tagged(shown.answer(body, 201), shown.tag(row, body))
+            if located:
+                response.headers["Location"] = f"{url_for('.create')}/{quote(key, safe=IN_PATH)}"
+            return response
+
+        if resource.bulk:
+
+            @self.add("POST", "bulk_create", "add several", headers=keys, items=resource.bulk)
+            @requires(resource.policy("create"))
+            @without_parameters
+            @bulk.at_most(resource.bulk)
+            @blueprint.arguments(schemas.create(many=True))
+            @blueprint.response(201, schemas.shown(many=True) if readable else None)
+            @once
+            @named
+            def bulk_create(bodies: list[dict[str, Any]]) -> Any:
+                return bulk.create(resource, shown, bodies)
+
+    def add_changing(self) -> None:
+        resource, blueprint, schemas, shown = self.resource, self.blueprint, self.schemas, self.shapes.whole
+        policy = also_read(resource, "update")
+        facts = on_match(resource)
+
+        def change(values: dict[str, Any], key: str) -> Any:
+            item = rows.update(resource, key, values, keep=True, check=unchanged(resource, shown))
+            row = shown.stored(item)
+            body = shown.one(row)
+            return tagged(shown.answer(body), shown.tag(row, body))
+
+        @self.add("PATCH", "update", "change one", **facts)
+        @requires(policy)
+        @without_parameters
+        @blueprint.arguments(schemas.patch())
+        @blueprint.response(200, schemas.shown, headers={"ETag": "ETAG"})
+        def update(values: dict[str, Any], key: str) -> Any:
+            return change(values, key)
+
+        @self.add("PUT", "replace", "replace one", **facts)
+        @requires(policy)
+        @without_parameters
+        @blueprint.arguments(schemas.replace())
+        @blueprint.response(200, schemas.shown, headers={"ETag": "ETAG"})
+        def replace(values: dict[str, Any], key: str) -> Any:
+            return change(values, key)
+
+        if resource.bulk and not resource.require_match:
+
+            @self.add("PATCH", "bulk_update", "change several", items=resource.bulk, responses=NO_SUCH_ROW)
+            @requires(policy)
+            @without_parameters
+            @bulk.at_most(resource.bulk)
+            @blueprint.arguments(bulk.patch_schema(resource, schemas)(many=True))
+            @blueprint.response(200, schemas.shown(many=True))
+            def bulk_update(bodies: list[dict[str, Any]]) -> Any:
+                return bulk.update(resource, shown, bodies)
+
+    def add_delete(self) -> None:
+        resource, blueprint, shown = self.resource, self.blueprint, self.shapes.whole
+        policy = also_read(resource, "delete")
+
+        @self.add("DELETE", "delete", "delete one", **on_match(resource))
+        @requires(policy)
+        @without_parameters
+        @blueprint.response(204)
+        def delete(key: str) -> None:
+            rows.delete(resource, key, check=unchanged(resource, shown))
+
+        if resource.bulk and not resource.require_match:
+            keys = bulk.keys_schema(resource, self.schemas)
+
+            @self.add("DELETE", "bulk_delete", "delete several", responses=NO_SUCH_ROW)
+            @requires(policy)
+            @blueprint.arguments(keys(), location="query", unknown=Query.Meta.unknown)
+            @blueprint.response(204)
+            def bulk_delete(query: dict[str, Any]) -> None:
+                bulk.delete(resource, query["keys"])
+
+    def close_bulk(self) -> None:
+        """Answer 405 to changes of many rows, where "bulk" would be taken for a key."""
+
+        @requires(public)
+        def bulk_closed() -> None:
+            raise MethodNotAllowed(["POST"] if self.resource.policy("create") != nobody else [])
+
+        path = PATHS["bulk_update"]
+        methods = [method for method in ("PATCH", "PUT", "DELETE") if (method, path) not in self.by_hand]
+        options: dict[str, Any] = {"methods": methods, "strict_slashes": False}
+        if methods:
+            # Not by the blueprint's own way, which would put it into the document.
+            self.blueprint.record(lambda state: state.add_url_rule(path, "bulk_closed", bulk_closed, **options))
+
+    def add(
+        self,
+        method: str,
+        name: str,
+        words: str,
+        *,
+        headers: Sequence[Mapping[str, Any]] = (),
+        items: int = 0,
+        responses: Mapping[Any, Any] | None = None,
+    ) -> Callable[[View], View]:
+        """Add a view for *method*, at a URL that may be written with or without a final slash, unless it is left out.
+
+        *headers* are parameters; *items* is how many items the body has at most.
+        """
+        resource, path = self.resource, PATHS.get(name, ONE)
+        if name.removeprefix("bulk_") in resource.without or (method, path) in self.by_hand:
+            return lambda view: view
+        route = self.blueprint.route(
+            path.rstrip("/"),
+            methods=[method],
+            endpoint=name,
+            strict_slashes=False,
+            tags=[resource.name],
+            parameters=[{"name": "key", "in": "path", **_described_key(resource)}] if path == ONE else None,
+        )
+        facts: dict[str, Any] = {
+            "operationId": self._id(name),
+            "summary": f"{resource.label}: {words}",
+            "responses": {
+                REFUSED: REFUSED.name,
+                **(responses or {}),
+                **({} if method == "GET" else {"409": "CONFLICT"}),
+            },
+            FACTS: {"headers": list(headers), "items": items},
+        }
+        document = self.blueprint.doc(**facts)
+        scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
+        return lambda view: route(document(opened_by(scope, in_public_names(resource, view))))
+
+    def _id(self, name: str) -> str:
+        return re.sub(r"\W", "_", f"{name}_{self.resource.name}")
+
+    def _links(self) -> dict[str, Any]:
+        """Return what the document says can be done with a new row, by the key in the answer."""
+        resource = self.resource
+        if resource.read == nobody or len(resource.keys) > 1 or resource.key not in resource.readable:
+            return {}
+        here = {"parameters": {"key": f"$response.body#/{resource.key.public_name}"}}
+        names = ("read", "update", "replace", "delete")
+        return {name: {"operationId": self._id(name), **here} for name in names if name not in resource.without}
+
+    def _asking(self, view: View) -> View:
+        """Give *view* the parameters that say what of a row is wanted, where the resource has any."""
+        if self.parameters.shown is None:
+            return without_parameters(view)
+        schema = self.parameters.shown()
+        asking: View = self.blueprint.arguments(schema, location="query", unknown=Query.Meta.unknown)(view)
+        return asking
 
 
-def _compiled(resource: Resource) -> _Compiled | None:
-    """Return how rows are read and written fast, or None where that takes model objects and the schema."""
-    reader = reader_for(resource)
-    writer = writer_for(reader.fields) if reader else None
-    return _Compiled(reader, writer) if reader and writer else None
+def _not_modified(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {"304": {**NOT_MODIFIED, "headers": dict(headers)}}
 
 
-def _compiled_for_items(resource: Resource) -> _Compiled | None:
-    """Return the same for rows that were just stored, where they hold what reading them again would give."""
-    compiled = _compiled(resource)
-    return compiled if compiled and compiled.reader.exact else None
+def _described_key(resource: Resource) -> dict[str, Any]:
+    if len(resource.keys) == 1:
+        return {"description": resource.key.label, "schema": described(resource.key)}
+    labels = ", ".join(field.label for field in resource.keys)
+    return {"description": f"{labels}, with commas between.", "schema": {"type": "string"}}
 
 
-def _operation(blueprint: Blueprint, resource: Resource, method: str, name: str, words: str) -> Callable[[View], View]:
-    """Add a view for *method* at the list's or one row's URL, which may be written with or without a final slash."""
-    on_list = name in ("list", "create")
-    key = {"name": "key", "in": "path", "description": resource.key.label, "schema": described(resource.key)}
-    route = blueprint.route(
-        "/" if on_list else "/<key>",
-        methods=[method],
-        endpoint=name,
-        strict_slashes=False,
-        tags=[resource.name],
-        parameters=None if on_list else [key],
-    )
-    facts: dict[str, Any] = {
-        "operationId": re.sub(r"\W", "_", f"{name}_{resource.name}"),
-        "summary": f"{resource.label}: {words}",
-    }
-    if method not in ("GET", "HEAD"):
-        facts["responses"] = {"409": "CONFLICT"}
-    document = blueprint.doc(**facts)
-    return lambda view: route(document(view))
-
-
-def _also_read(resource: Resource, action: str) -> Policy:
+def also_read(resource: Resource, action: str) -> Policy:
     """Return the policy for *action* on rows that the caller must be able to see as well."""
     policy = resource.policy(action)
     return policy if resource.read in (public, policy) else resource.read & policy
-
-
-def _numbers_of(page: rows.Page) -> str:
-    """Return X-Pagination as flask-smorest writes it."""
-    numbers = {"total": page.total, "total_pages": page.pages if page.total else 0}
-    if page.total:
-        numbers |= {"first_page": 1, "last_page": page.pages}
-        around = {"page": page.number, "previous_page": page.number - 1, "next_page": page.number + 1}
-        if page.number <= page.pages:
-            numbers |= {name: number for name, number in around.items() if 1 <= number <= page.pages}
-    return current_app.json.dumps(numbers)
-
-
-def _links_of(page: rows.Page) -> str:
-    """Return the other pages as RFC 8288 links; the relations are those of its section 2.1.1."""
-    numbers = {"first": 1, "prev": min(page.number - 1, page.pages), "next": page.number + 1, "last": page.pages}
-    path = quote(request.root_path + request.path)
-
-    def links() -> Iterator[str]:
-        for relation, number in numbers.items():
-            if 1 <= number <= page.pages:
-                yield f'<{path}?{urlencode({**request.args.to_dict(), "page": number})}>; rel="{relation}"'
-
-    return ", ".join(links())

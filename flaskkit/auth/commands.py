@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from flaskkit.auth import accounts, passwords
+from flaskkit.auth import accounts, events, passwords, sessions, tokens
 from flaskkit.auth.models import Role
 from flaskkit.db import db
 from flaskkit.errors import Rejected
@@ -43,10 +44,17 @@ def create(email: str, password: str | None, generate: bool, roles: tuple[str, .
 
 
 @users.command("list")
-def list_users() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def list_users(as_json: bool) -> None:
     """List all users, with their roles."""
     model = accounts.user_model()
     found = db.session.scalars(select(model).options(selectinload(model.roles)).order_by(model.email)).all()
+    if as_json:
+        rows = [
+            {"email": one.email, "active": one.is_active, "roles": [role.name for role in one.roles]} for one in found
+        ]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
     width = max((len(user.email) for user in found), default=0)
     for user in found:
         roles = ", ".join(role.name for role in user.roles)
@@ -77,23 +85,88 @@ def set_password(email: str, password: str | None, generate: bool) -> None:
     """Give a user a new password. It ends all their sessions."""
     user = _user(email)
     chosen, made_up = _chosen(password, generate)
-    if wrong := passwords.mistake(chosen):
+    if wrong := passwords.mistake(chosen, user.email):
         raise click.ClickException(f"password: {wrong}")
     user.set_password(chosen)
+    events.tell("password_changed", user)
     db.session.commit()
+    sessions.end_all(user)
     click.echo(f"{user.email} has a new password.")
     _tell([], chosen if made_up else "")
 
 
 @users.command()
 @click.argument("email")
-@click.option("--days", type=click.IntRange(1, 36500), default=365, show_default=True, help="How long it is valid.")
+@click.option(
+    "--days", type=click.IntRange(1, tokens.LONGEST_DAYS), default=365, show_default=True, help="How long it is valid."
+)
 @click.option("--name", default="", help="What it is for.")
-def token(email: str, days: int, name: str) -> None:
+@click.option(
+    "--scope", "scopes", multiple=True, help="What it may do; without one, all that the user may. Repeatable."
+)
+def token(email: str, days: int, name: str, scopes: tuple[str, ...]) -> None:
     """Make a bearer token for a user and show it, once."""
-    made, expires_at = accounts.issue(_user(email), name[:80], days)
+    try:
+        made, expires_at = tokens.issue(_user(email), name, days, scopes)
+    except Rejected as refused:
+        raise _failed(refused) from refused
     click.echo(made)
     click.echo(f"Send it as: Authorization: Bearer …  Valid until {expires_at:%Y-%m-%d}. Shown only now.", err=True)
+
+
+@users.command("tokens")
+@click.argument("email")
+def list_tokens(email: str) -> None:
+    """List the tokens of a user: number, name, scopes, until when, last use."""
+    for row in tokens.of_user(_user(email)):
+        until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without end"
+        used = f"used {row.used_at:%Y-%m-%d}" if row.used_at else "never used"
+        click.echo("  ".join(filter(None, (str(row.id), row.name, row.scopes or "everything", until, used))))
+
+
+@users.command()
+@click.argument("email")
+@click.argument("number", type=int)
+def revoke_token(email: str, number: int) -> None:
+    """Revoke a token of a user, by its number in the list."""
+    if not tokens.revoke(_user(email), number):
+        raise click.ClickException(f"{email} has no token {number}. See: flask kit users tokens {email}")
+    click.echo(f"Token {number} of {email} is revoked.")
+
+
+@users.command()
+@click.argument("email")
+def disable(email: str) -> None:
+    """Switch an account off: it is nobody on the next request. Its sessions end."""
+    user = _user(email)
+    user.active = False
+    db.session.commit()
+    sessions.end_all(user)
+    click.echo(f"{user.email} is switched off.")
+
+
+@users.command()
+@click.argument("email")
+def enable(email: str) -> None:
+    """Switch an account on again."""
+    user = _user(email)
+    user.active = True
+    db.session.commit()
+    click.echo(f"{user.email} is switched on.")
+
+
+@users.command()
+@click.argument("email")
+def log_out(email: str) -> None:
+    """End all sessions of a user. Tokens stay valid."""
+    click.echo(f"Ended {sessions.end_all(_user(email))} sessions of {email}.")
+
+
+@users.command()
+def prune() -> None:
+    """Remove sessions and tokens that count no more."""
+    ended, expired = sessions.prune(), tokens.prune()
+    click.echo(f"Removed {ended} sessions and {expired} tokens.")
 
 
 def _user(email: str) -> Any:

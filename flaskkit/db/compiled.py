@@ -5,104 +5,89 @@
     reader.page(sorts=["-rating"])  a Page of tuples        reader.get("7")    one tuple
     reader.of(note)                 the tuple of a row that was just stored
 
-A to-one relationship is its foreign key column: no join. To-many ones are read for the whole page at once. A policy
-is asked, and an SQL condition, for every request. Statements go through the session with the attributes of the
-model, so that pending changes and ``with_loader_criteria`` hold as for model objects.
+A to-one relationship is its foreign key column: no join, unless it is shown as an object (nested.py). To-many ones are
+read for the whole page at once. A policy is asked, and an SQL condition, for every request. Statements have the
+attributes of the model and go through the session where that may matter, so that pending changes and
+``with_loader_criteria`` hold as for model objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, Select, bindparam, false, func, or_, select, types
+from sqlalchemy import Column, bindparam, select, types
 from sqlalchemy.sql.elements import BinaryExpression
 from sqlalchemy.sql.operators import eq
 from werkzeug.exceptions import NotFound
 
 from flaskkit.db import rows
+from flaskkit.db.filters import comparable_type
+from flaskkit.db.keys import parsed, parts_of
+from flaskkit.db.lists import Asked, Lists, Page
 from flaskkit.db.models import UTCDateTime, db
-from flaskkit.fields import Field
-from flaskkit.fields import key_of as key_name
+from flaskkit.db.nested import Link, List, hides_nothing, joined, seen_behind
+from flaskkit.db.prepared import Prepared
+from flaskkit.db.reading import rows_of
+from flaskkit.db.visibility import condition_for, visible
 from flaskkit.resource import Resource
+from flaskkit.resource.fields import Field
+from flaskkit.resource.fields import key_of as key_name
 
 # Values of these come back from every database as they were sent; a decimal, say, gets the column's scale.
-_EXACT = {types.Integer, types.SmallInteger, types.BigInteger, types.Boolean, types.String, types.Text, types.Enum}
-_EXACT |= {types.Date, types.LargeBinary, types.Uuid, UTCDateTime}
-# As many as SQLAlchemy's selectinload asks for at once.
-_KEYS_AT_ONCE = 500
+EXACT = {types.Integer, types.SmallInteger, types.BigInteger, types.Boolean, types.String, types.Text, types.Enum}
+EXACT |= {types.Date, types.LargeBinary, types.Uuid, UTCDateTime}
 
 
-def reader_for(resource: Resource) -> Reader | None:
-    """Return what reads *resource* as tuples, or None where loading model objects may show something else.
+def reader_for(resource: Resource, fields: Sequence[Field] | None = None) -> Reader | None:
+    """Return what reads *fields* of *resource* as tuples, or None where loading model objects may show something else.
 
-    That is so for models that inherit or listen to being loaded, columns of types made by others, and
+    Without *fields* it reads all that are readable. There is no reader for models that inherit or listen to being
+    loaded or have a key of several columns, columns of types made by others, what is computed in Python, and
     relationships that are more than one foreign key, a plain list, or lead to the same model.
     """
-    mapper = resource.model.__mapper__
-    if mapper.inherits or mapper.polymorphic_on is not None or len(list(mapper.self_and_descendants)) > 1:
+    if not _loads_plainly(resource.model.__mapper__) or len(resource.keys) > 1:
         return None
-    if mapper.class_manager.dispatch.load or mapper.class_manager.dispatch.refresh:
-        return None
-    columns: dict[str, Any] = {}
-    lists: dict[str, Select[Any]] = {}
-    for field in sorted(resource.readable, key=lambda field: field.name):
-        if field.is_relationship and field.many:
-            keys = _keys_of_many(resource, field)
-            if keys is None:
-                return None
-            lists[field.name] = keys
-        else:
-            column = _own_key(resource, field) if field.is_relationship else getattr(resource.model, field.name)
-            if column is None or not _is_plain(mapper, column):
-                return None
-            columns[field.name] = column
-    return Reader(resource, columns, lists)
+    shown = sorted(resource.readable if fields is None else fields, key=lambda field: field.public_name)
+    parts = [_part(resource, field) for field in shown]
+    return None if any(part is None for part in parts) else Reader(resource, shown, parts)
 
 
 class Reader:
-    """Reads rows of *resource*: *columns* by the name of the field, and a statement for each field that is a list."""
+    """Reads *fields* of rows of *resource*: each is, in *parts*, a column, a ``Link`` or a ``List``."""
 
-    def __init__(self, resource: Resource, columns: Mapping[str, Any], lists: Mapping[str, Select[Any]]) -> None:
+    def __init__(self, resource: Resource, fields: Sequence[Field], parts: Sequence[Any]) -> None:
         self.resource = resource
-        self.fields = tuple(resource.known[name] for name in sorted([*columns, *lists]))
+        self.fields = tuple(fields)
+        self.links = [part for part in parts if isinstance(part, Link)]
+        self._lists = any(isinstance(part, List) for part in parts)
+        self._parts = tuple(parts)
+        columns = [part for part in parts if not isinstance(part, Link | List)]
+        # The columns of the row itself, where nothing else is shown of it but rows that they refer to.
+        stored = not self._lists and not any(field.computed for field in fields)
+        self.stored = columns if stored else None
+        exact = stored and all(type(column.type) in EXACT for column in columns)
         # Whether a row that was just stored holds what reading it again would give.
-        self.exact = not lists and all(type(column.type) in _EXACT for column in columns.values())
-        self._columns = tuple(columns.values())
-        self._attributes = [column.key for column in self._columns]
-        self._lists = [(i, lists[field.name]) for i, field in enumerate(self.fields) if field.name in lists]
+        self.exact = exact and not self.links and not resource.hooks
+        self._attributes = [column.key for column in columns] if self.exact else []
+        self._width = len(columns)
         self._key = getattr(resource.model, resource.key.name)
-        wanted = bindparam("key", type_=_comparable_type(self._key))
-        self._one = select(*self._columns, self._key.label("of")).where(self._key == wanted)
-        self._listing = lru_cache(maxsize=64)(self._page)
+        # In a subquery, columns need names of their own. The key follows them.
+        own = [column.label(f"column_{i}") if self.links else column for i, column in enumerate(columns)]
+        self._columns = (*own, self._key.label("of"))
+        self._listing = Lists(resource, self._columns, links=self.links)
+        self._of_key = self._key == bindparam("key", type_=comparable_type(self._key))
+        self._of_keys = self._key.in_(bindparam("keys", expanding=True))
+        self._plain_one = Prepared(self._where(self._of_key, seen=(None,) * len(self.links)))
 
-    def page(
-        self,
-        *,
-        filters: Mapping[str, Any] | None = None,
-        sorts: Sequence[str] = (),
-        q: str = "",
-        number: int = 1,
-        size: int = 20,
-    ) -> rows.Page:
+    def page(self, **asked: Any) -> Page:
         """Return what ``rows.page`` does, with tuples as items."""
-        conditions = self._conditions()
-        if q:
-            columns = [getattr(self.resource.model, name) for name in self.resource.search]
-            conditions = (*conditions, or_(false(), *(column.icontains(q, autoescape=True) for column in columns)))
-        given = filters or {}
-        values = {f"filter_{name}": value for name, value in given.items()}
-        listing = self._page if conditions else self._listing
-        items, count = listing(tuple(sorts), tuple(given), conditions)
-        values_of_page = {**values, "first": (number - 1) * size, "size": size}
-        with self._reading():
-            found = db.session.execute(items, values_of_page).all()
-            # The total is in every row; only a page beyond the last has none.
-            total = found[0][-1] if found else 0 if number == 1 else db.session.scalar(count, values)
-        return rows.Page(self._with_lists([row[:-1] for row in found]), number, size, total)
+        rows.require_some(self.resource)
+        own = condition_for(self.resource.model, self.resource.read)
+        page = self._listing.page(Asked(**asked), own, visible, self.seen(), self._read)
+        return replace(page, items=self.tuples(page.items))
 
     def get(self, key: Any) -> tuple[Any, ...]:
         """Return the row with that *key*, as ``rows.get`` finds it.
@@ -111,93 +96,163 @@ class Reader:
             NotFound, LoginRequired, Forbidden: as there.
         """
         conditions = self._conditions()
-        value = rows.parsed(self._key.type, key)
+        [part] = parts_of(key, 1)
+        value = parsed(self._key.type, part)
         if value is None:
             raise NotFound
-        statement = self._one.where(*conditions) if conditions else self._one
-        with self._reading():
-            row = db.session.execute(statement, {"key": value}).one_or_none()
-        if row is None:
-            raise NotFound
-        return self._with_lists([row])[0]
+        return self.found(value, conditions)
 
     def of(self, item: Any) -> tuple[Any, ...]:
-        """Return the row that *item*, just stored, is; one statement more where it holds other types than its columns.
+        """Return the row that *item*, just stored, is.
 
-        Only for an ``exact`` reader.
+        It is read again unless the reader is ``exact`` and the item holds the types of its columns.
         """
+        if not self.exact:
+            return self.found(rows.key_of(item))
         values = tuple(getattr(item, name) for name in self._attributes)
         if all(_is_stored(value, field) for value, field in zip(values, self.fields, strict=True)):
             return values
         db.session.refresh(item)
         return tuple(getattr(item, name) for name in self._attributes)
 
+    def of_all(self, items: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return the rows that *items*, just stored, are.
+
+        Raises:
+            NotFound: one was deleted since.
+        """
+        if self.exact:
+            return [self.of(item) for item in items]
+        keys = [rows.key_of(item) for item in items]
+        found = db.session.execute(self._where(self._of_keys, seen=self.seen()), {"keys": keys}).all()
+        by_key = dict(zip((row[self._width] for row in found), self.tuples(found), strict=True))
+        if not by_key.keys() >= {*keys}:
+            raise NotFound
+        return [by_key[key] for key in keys]
+
+    def found(self, key: Any, conditions: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+        """Return the row with that *key*, a value, of those for which *conditions* hold.
+
+        Raises:
+            NotFound: there is none.
+        """
+        seen = self.seen()
+        plain = not conditions and hides_nothing(seen)
+        statement = self._plain_one if plain else self._where(self._of_key, *conditions, seen=seen)
+        found = self._read(statement, {"key": key})
+        if not found:
+            raise NotFound
+        return self.tuples(found)[0]
+
+    def seen(self) -> tuple[Any, ...]:
+        """Return for each link which rows the caller sees: None for all."""
+        return seen_behind(self.links)
+
+    def tuples(self, found: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Return *found* as tuples of the fields; after the columns stands the key, then the values of links."""
+        if not found:
+            return []
+        # By columns, not by rows: what is left to do for each value is done in C.
+        columns = list(zip(*found, strict=True))
+        own, keys, others = iter(columns[: self._width]), columns[self._width], self._width + 1
+        shown: list[Sequence[Any]] = []
+        for part in self._parts:
+            if isinstance(part, Link):
+                shown.append(part.shown(columns[others : others + part.width]))
+                others += part.width
+            elif isinstance(part, List):
+                held = part.of(db.session(), list(dict.fromkeys(keys)))
+                shown.append([held[key] for key in keys])
+            else:
+                shown.append(next(own))
+        return list(zip(*shown, strict=True))
+
     def _conditions(self) -> tuple[Any, ...]:
         rows.require_some(self.resource)
-        condition = rows.condition_for(self.resource.model, self.resource.read)
+        condition = condition_for(self.resource.model, self.resource.read)
         return () if condition is True else (condition,)
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Spare a single statement BEGIN and ROLLBACK on PostgreSQL, where each is a round trip.
+    def _read(self, statement: Any, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        return rows_of(statement, self.resource.model, parameters, alone=not self._lists)
 
-        Not within a transaction that something else began, nor where the app listens to transactions: it may set
-        there who is asking, for row level security.
-        """
-        session = db.session()
-        model = self.resource.model
-        engine = session.get_bind(model.__mapper__)
-        listened = session.dispatch.after_begin or session.dispatch.after_transaction_create or engine.dispatch.begin
-        waiting = session.in_transaction() or session.new or session.dirty or session.deleted
-        if self._lists or listened or waiting or engine.dialect.name != "postgresql":
-            yield
-            return
-        session.connection(bind_arguments={"mapper": model}, execution_options={"isolation_level": "AUTOCOMMIT"})
-        try:
-            yield
-        finally:
-            session.rollback()
-
-    def _page(self, sorts: tuple[str, ...], filters: tuple[str, ...], conditions: tuple[Any, ...]) -> Any:
-        """Return two statements: one reads rows with the total as their last column, one counts."""
-        equal = []
-        for name in filters:
-            column = getattr(self.resource.model, name)
-            equal.append(column == bindparam(f"filter_{name}", type_=_comparable_type(column)))
-        count = select(func.count()).select_from(self.resource.model).where(*equal, *conditions)
-        # Not count(*) OVER (): that reads every row in full before the first is sent.
-        total = count.correlate(None).scalar_subquery().label("total")
-        items = select(*self._columns, self._key.label("of"), total).where(*equal, *conditions)
-        items = rows.in_order(self.resource, items, sorts)
-        return items.limit(bindparam("size", type_=BigInteger)).offset(bindparam("first", type_=BigInteger)), count
-
-    def _with_lists(self, found: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return *found* without the key that stands last, and with the keys of to-many relationships."""
-        if not self._lists or not found:
-            return [row[:-1] for row in found]
-        whole = {row[-1]: list(row[:-1]) for row in found}
-        keys = list(whole)
-        for place, statement in self._lists:
-            others: dict[Any, list[Any]] = {key: [] for key in keys}
-            for start in range(0, len(keys), _KEYS_AT_ONCE):
-                some = {"keys": keys[start : start + _KEYS_AT_ONCE]}
-                for key, other in db.session.execute(statement, some).unique():
-                    others[key].append(other)
-            for key, values in whole.items():
-                values.insert(place, others[key])
-        return [tuple(values) for values in whole.values()]
+    def _where(self, *conditions: Any, seen: Sequence[Any]) -> Any:
+        found = select(*self._columns).where(*conditions)
+        return joined(found, len(self._columns), (), self.links, seen) if self.links else found
 
 
-def _is_plain(mapper: Any, attribute: Any) -> bool:
+def _loads_plainly(mapper: Any) -> bool:
+    """Return whether objects of that *mapper* hold nothing but what their columns do."""
+    if mapper.inherits or mapper.polymorphic_on is not None or len(list(mapper.self_and_descendants)) > 1:
+        return False
+    return not (mapper.class_manager.dispatch.load or mapper.class_manager.dispatch.refresh)
+
+
+def _part(resource: Resource, field: Field) -> Any:
+    """Return the column, link or list that *field* is, or None where only objects can tell."""
+    if not field.is_relationship:
+        return _expression(resource.model, field)
+    if field.many:
+        parts = _parts_behind(field)
+        return List(resource, field, parts) if parts is not None and _is_plain_list(resource, field) else None
+    return _to_one(resource.model, field)
+
+
+def _to_one(model: Any, field: Field) -> Any:
+    """Return the link that the to-one relationship *field* of *model* is, or the column where its key is shown."""
+    key = _own_key(model, field)
+    if key is None or not is_plain(model.__mapper__, key):
+        return None
+    parts = _parts_behind(field)
+    return None if parts is None else Link(field, key, parts) if field.nested else key
+
+
+def _parts_behind(field: Field) -> list[Any] | None:
+    """Return the columns and links that *field* shows of the other row, or None where only objects can tell."""
+    target: Any = field.target
+    if not field.nested:
+        return []
+    if not _loads_plainly(target.__mapper__):
+        return None
+    parts = [
+        None if one.many else _to_one(target, one) if one.is_relationship else _expression(target, one)
+        for one in field.nested
+    ]
+    return None if any(part is None for part in parts) else parts
+
+
+def _expression(model: Any, field: Field) -> Any:
+    """Return the attribute of *model* that is *field* in SQL, or None where objects may hold something else."""
+    if not field.in_sql:
+        return None
+    attribute = getattr(model, field.name)
+    if not field.computed:
+        return attribute if is_plain(model.__mapper__, attribute) else None
+    # A hybrid may promise another type than its expression has; what has none, such as func.upper(), is taken as it is.
+    kind = attribute.type
+    if type(kind) is types.NullType:
+        return attribute if field.type in (str, int, float, bool) and not field.many else None
+    known = type(kind) is UTCDateTime or type(kind).__module__.startswith("sqlalchemy.")
+    return attribute if known and not field.many and _holds(kind, field.type) else None
+
+
+def _holds(kind: Any, wanted: type) -> bool:
+    try:
+        found: type = getattr(kind, "enum_class", None) or kind.python_type
+    except NotImplementedError:
+        return False
+    return found is wanted or (found is dict and wanted is object)
+
+
+def is_plain(mapper: Any, attribute: Any) -> bool:
     """Return whether *attribute* is a column of the model's own table, of a type that comes with SQLAlchemy or us."""
     column, kind = attribute.property.columns[0], type(attribute.type)
     known = kind is UTCDateTime or kind.__module__.startswith("sqlalchemy.")
     return isinstance(column, Column) and column.table is mapper.local_table and known
 
 
-def _own_key(resource: Resource, field: Field) -> Any:
+def _own_key(model: Any, field: Field) -> Any:
     """Return the foreign key column that holds the key of a to-one relationship, or None where none does."""
-    mapper = resource.model.__mapper__
+    mapper = model.__mapper__
     link = mapper.relationships[field.name]
     if link.direction.name != "MANYTOONE" or len(link.local_remote_pairs) != 1 or link.mapper.inherits:
         return None
@@ -207,29 +262,18 @@ def _own_key(resource: Resource, field: Field) -> Any:
     same = (remote,) == link.mapper.primary_key and type(local.type) is type(remote.type)
     if not (plain and enforced and same and mapper.columns.contains_column(local)):
         return None
-    return getattr(resource.model, mapper.get_property_by_column(local).key)
+    return getattr(model, mapper.get_property_by_column(local).key)
 
 
-def _keys_of_many(resource: Resource, field: Field) -> Select[Any] | None:
-    """Return the statement for (key, key of another row) of the rows with the given keys, or None."""
+def _is_plain_list(resource: Resource, field: Field) -> bool:
+    """Return whether one statement reads what a to-many relationship holds, and loading it would change nothing."""
     link = resource.model.__mapper__.relationships[field.name]
     target: Any = link.mapper.class_
     if link.collection_class not in (None, list) or link.lazy in ("dynamic", "write_only", "noload"):
-        return None
-    if (
-        link.mapper.inherits
-        or target is resource.model
-        or not _is_plain(link.mapper, getattr(target, key_name(target)))
-    ):
-        return None
-    key = getattr(resource.model, resource.key.name)
-    found = select(key, getattr(target, key_name(target))).join(getattr(resource.model, field.name))
-    return found.where(key.in_(bindparam("keys", expanding=True))).order_by(*(link.order_by or ()))
-
-
-def _comparable_type(column: Any) -> Any:
-    """Return the type to compare *column* with a value: PostgreSQL refuses numbers wider than the column."""
-    return BigInteger() if isinstance(column.type, Integer) else column.type
+        return False
+    if link.mapper.inherits or target is resource.model or len(link.mapper.primary_key) != 1:
+        return False
+    return is_plain(link.mapper, getattr(target, key_name(target)))
 
 
 def _is_stored(value: Any, field: Field) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import click
@@ -9,17 +11,24 @@ from flask import current_app, has_request_context
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import URL, make_url
 
+from flaskkit.db.liveness import watch
+
 # Execution option of a SELECT that begins a change: SQLite takes the write lock before it reads.
 WRITE = "flaskkit_write"
 READS = ("SELECT", "PRAGMA", "EXPLAIN", "WITH", "VALUES", "BEGIN", "COMMIT", "ROLLBACK")
 
+# A request that waits for a connection and then has to make one, and one that pings in vain, end within 5 s.
+POOL_TIMEOUT = 2
 CONNECT_TIMEOUT = 3
 STATEMENT_TIMEOUT = 30
 LOCK_TIMEOUT = 5
 IDLE_TIMEOUT = 60
 
+# Notice a server's machine that vanished, while sending (4 s) and while waiting for an answer (25 s).
+_KEEPALIVE = {"tcp_user_timeout": 4000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
-def understood(url: str) -> URL:
+
+def understood(url: str | URL) -> URL:
     """Return *url* with the driver that flaskkit's extras install, where it names none.
 
     ``postgres://`` (as hosting services write it) and ``postgresql://`` mean psycopg 3, ``mysql://`` and
@@ -41,10 +50,14 @@ def understood(url: str) -> URL:
 def options_for(url: URL) -> dict[str, Any]:
     """Return the engine options for a database of that kind.
 
-    On servers: connections are tested before use and none waits for ever: 3 s to connect or to get a connection
-    from the pool, 30 s for a statement, 5 s for a lock, 60 s idle within a transaction.
+    On servers none waits for ever: 2 s to get a connection from the pool, 3 s to connect, 30 s for a statement,
+    5 s for a lock, 60 s idle within a transaction. Drivers that cannot be watched ping before use. MariaDB isolates
+    transactions as PostgreSQL does, by READ COMMITTED. Sessions on PostgreSQL are in UTC.
+
+    Raises:
+        ModuleNotFoundError: the driver is not installed.
     """
-    server = {"pool_pre_ping": True, "pool_recycle": 1800, "pool_timeout": CONNECT_TIMEOUT}
+    server = {"pool_recycle": 1800, "pool_timeout": POOL_TIMEOUT}
     kind = url.get_backend_name()
     if kind == "sqlite":
         return {"connect_args": {"timeout": STATEMENT_TIMEOUT}}
@@ -54,24 +67,38 @@ def options_for(url: URL) -> dict[str, Any]:
             "lock_timeout": LOCK_TIMEOUT,
             "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
         }
-        flags = " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items())
-        return server | {
-            "connect_args": {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": 4000, "options": flags}
-        }
+        # Moments in UTC are several times cheaper to read than in the zone that the server is in.
+        flags = " ".join(["-c timezone=UTC", *(f"-c {name}={seconds}s" for name, seconds in limits.items())])
+        return server | {"connect_args": {"connect_timeout": CONNECT_TIMEOUT, **_KEEPALIVE, "options": flags}}
     if kind in ("mysql", "mariadb") and url.get_driver_name() == "pymysql":
         # The server ends statements sooner; this is for one that no longer answers at all.
         silent = STATEMENT_TIMEOUT + 5
         arguments = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": silent, "write_timeout": silent}
-        return server | {"connect_args": {**arguments, "charset": "utf8mb4"}}
-    return server if kind in ("postgresql", "mysql", "mariadb") else {}
+        driver = import_module("flaskkit.db.mariadb")
+        # As PostgreSQL does: what is read after waiting for a lock is what the other transaction left.
+        isolation = {"isolation_level": "READ COMMITTED"}
+        return server | isolation | {"module": driver, "connect_args": {**arguments, "charset": "utf8mb4"}}
+    return server | {"pool_pre_ping": True} if kind in ("postgresql", "mysql", "mariadb") else {}
 
 
-def prepare(engine: Engine) -> None:
-    """Make *engine* set up each new connection: pragmas on SQLite, limits on MariaDB."""
+def completed(bind: str | URL | Mapping[str, Any]) -> dict[str, Any]:
+    """Return *bind*, a further database as Flask-SQLAlchemy takes it, with our options where it names none."""
+    given = {"url": bind} if isinstance(bind, (str, URL)) else dict(bind)
+    return {**options_for(understood(given["url"])), **given, "url": understood(given["url"])}
+
+
+def prepare(engine: Engine, options: Mapping[str, Any]) -> None:
+    """Make *engine* set up each new connection: pragmas on SQLite, limits on MariaDB; and look at pooled ones.
+
+    *options* are those that it was made with.
+    """
     event.listen(engine, "handle_error", _tell_commands)
+    if "pool_pre_ping" not in options:
+        watch(engine)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
-        event.listen(engine, "before_cursor_execute", _begin_writing)
+        # With a result it stays what it is for those who ask whether only we listen, see prepared.py.
+        event.listen(engine, "before_cursor_execute", _begin_writing, retval=True)
     elif engine.dialect.name in ("mysql", "mariadb"):
         is_mariadb = bool(getattr(engine.dialect, "is_mariadb", False))
         event.listen(engine, "connect", _limit_mariadb if is_mariadb else _limit_mysql_or_mariadb)
@@ -106,18 +133,17 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_writing(  # noqa: PLR0917  (what SQLAlchemy passes)
     connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-) -> None:
+) -> tuple[str, Any]:
     """Begin with the write lock before the first statement that writes; plain reads need no transaction.
 
     A transaction that reads first and writes later fails at once when somebody else wrote in between; one that
     has the lock from the start waits its turn (SQLite, "Isolation" and "Transaction", BEGIN IMMEDIATE).
     """
-    raw = connection.connection.dbapi_connection
-    if raw.in_transaction:
-        return
-    asked = context is not None and context.execution_options.get(WRITE)
-    if asked or not statement.lstrip().upper().startswith(READS):
-        cursor.execute("BEGIN IMMEDIATE")
+    if not connection.connection.dbapi_connection.in_transaction:
+        asked = context is not None and context.execution_options.get(WRITE)
+        if asked or not statement.lstrip().upper().startswith(READS):
+            cursor.execute("BEGIN IMMEDIATE")
+    return statement, parameters
 
 
 def _limit_mariadb(connection: Any, _record: Any) -> None:

@@ -100,4 +100,6 @@ def _executed(state: Any) -> None:
 @event.listens_for(db.session, "after_commit")
 @event.listens_for(db.session, "after_rollback")
 def _settled(session: Any) -> None:
-    session.info.pop(UNSAVED, None)
+    # After the end of a savepoint the rest of the transaction is still to be committed.
+    if not session.in_nested_transaction():
+        session.info.pop(UNSAVED, None)

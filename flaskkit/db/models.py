@@ -7,6 +7,7 @@
     IntegerKey    id: int, counted by the database
     UUIDKey       id: UUID version 7, so that new rows sort last
     Timestamps    created_at, updated_at: aware, in UTC
+    Versioned     version: another with every change
     UTCDateTime   a moment in time on every database; what ``Mapped[datetime]`` means
 
 A plain ``Mapped[str]`` holds up to 255 characters, because MariaDB wants a length; use ``Text`` for more.
@@ -16,14 +17,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.query import Query
-from sqlalchemy import DateTime, Dialect, Double, MetaData, String, Uuid
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy import BigInteger, DateTime, Dialect, Double, LargeBinary, MetaData, String, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, registry
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # Constraints need names before the first migration, or later ones cannot drop them (Alembic, "The Importance
@@ -67,9 +69,40 @@ class UTCDateTime(TypeDecorator[datetime]):
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return _in_utc(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        """Return what makes of a value from the driver one of ours, as SQLAlchemy asks for it."""
+        if type(self) is not UTCDateTime:
+            return super().result_processor(dialect, coltype)
+        # Without the layers of a TypeDecorator: a page of a list has hundreds of moments.
+        given = self.impl_instance.result_processor(dialect, coltype)
+        return _in_utc if given is None else lambda value: _in_utc(given(value))
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    if value is None or value.tzinfo is UTC:
+        return value
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class LongBinary(TypeDecorator[bytes]):
+    """Bytes beyond 64 KiB, on MariaDB as well, whose dialect other apps need not load."""
+
+    impl = LargeBinary
+    cache_ok = True
+    # What `flask db migrate` writes for it: an import, and the type.
+    in_migrations = (
+        "from sqlalchemy.dialects import mysql",
+        'sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")',
+    )
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects.mysql import LONGBLOB
+
+            return dialect.type_descriptor(LONGBLOB())
+        return dialect.type_descriptor(LargeBinary())
 
 
 class Base(DeclarativeBase):
@@ -125,3 +158,21 @@ class Timestamps:
 
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, sort_order=100)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, onupdate=now, sort_order=101)
+
+
+def next_version(version: int | None) -> int:
+    """Return the version after *version*; for a new row this millisecond, as a row may come again with its key."""
+    return time.time_ns() // 1_000_000 if version is None else version + 1
+
+
+class Versioned:
+    """Adds ``version``, which grows with every change through the ORM: SQLAlchemy's ``version_id_col``.
+
+    The UPDATE and DELETE of a row ask for the version that was read, so that nobody overwrites what they have not seen.
+    """
+
+    version: Mapped[int] = mapped_column(BigInteger, sort_order=102)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805  (SQLAlchemy gives it the class)
+        return {"version_id_col": cls.version, "version_id_generator": next_version}

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flaskkit.errors import Conflicting, Rejected
 from flaskkit.resource import Resource
+from flaskkit.texts import say
 
 # SQLSTATE of PostgreSQL, error number of MariaDB, error name of SQLite.
 _KINDS = {
@@ -31,19 +32,19 @@ def write_refused(resource: Resource, error: DBAPIError) -> Rejected:
     sent = {field.name for field in resource.writable}
     names = [name for name in _fields(resource, error) if name in sent] or [""]
     if kind == "unique":
-        return Conflicting({name: ["This is taken already."] for name in names})
+        return Conflicting({name: [say("This is taken already.")] for name in names})
     if kind == "foreign":
-        return Rejected({name: ["This refers to a row that does not exist."] for name in names})
+        return Rejected({name: [say("This refers to a row that does not exist.")] for name in names})
     if kind == "missing":
-        return Rejected({name: ["A value is missing."] for name in names})
+        return Rejected({name: [say("A value is missing.")] for name in names})
     if kind in ("check", "value"):
-        return Rejected({name: ["This value is not allowed."] for name in names})
-    return Conflicting({"": ["This collides with a rule of the database."]})
+        return Rejected({name: [say("This value is not allowed.")] for name in names})
+    return Conflicting({"": [say("This collides with a rule of the database.")]})
 
 
 def delete_refused(error: DBAPIError) -> Conflicting:
     """Return what to raise when deleting a row failed with *error*."""
-    return Conflicting({"": ["Other rows still refer to this one."]}, "Other rows still refer to this one.")
+    return Conflicting({"": [say("Other rows still refer to this one.")]}, say("Other rows still refer to this one."))
 
 
 def violated(error: DBAPIError) -> str:
@@ -66,7 +67,10 @@ def _fields(resource: Resource, error: DBAPIError) -> list[str]:
     name = getattr(diagnosis, "constraint_name", None)
     columns: Iterable[Any] = ()
     if getattr(diagnosis, "column_name", None):
-        columns = [table.c[diagnosis.column_name]]
+        # A hook may have written to another table.
+        columns = [
+            column for column in table.c if (table.name, column.name) == (diagnosis.table_name, diagnosis.column_name)
+        ]
     else:
         words = set(re.findall(r"[\w.]+", text)) if name is None else {name}
         words |= {word.rpartition(".")[2] for word in words}

@@ -10,42 +10,31 @@ key, is given and returned as the key of the other row.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import BigInteger, Integer, Select, false, func, literal, or_, select
-from sqlalchemy.exc import CircularDependencyError, DataError, DBAPIError, IntegrityError, StatementError
-from sqlalchemy.orm import selectinload
+from sqlalchemy import BigInteger, Integer, Select, literal, select, tuple_
+from sqlalchemy.orm import joinedload, selectinload
 from werkzeug.exceptions import NotFound
 
 from flaskkit.access import Policy, require, user_for
+from flaskkit.db import hooks
 from flaskkit.db.engine import WRITE
+from flaskkit.db.keys import parsed, parts_of
+from flaskkit.db.lists import Asked, Lists, Page
 from flaskkit.db.models import db
-from flaskkit.db.refusals import delete_refused, violated, write_refused
+from flaskkit.db.refusals import delete_refused, write_refused
+from flaskkit.db.texts import name_of
+from flaskkit.db.transactions import transaction
+from flaskkit.db.visibility import condition_for, read_policy, visible
 from flaskkit.errors import Rejected
-from flaskkit.fields import Field, name_of
-from flaskkit.fields import key_of as key_name
 from flaskkit.resource import Resource
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows of a list. ``number`` counts from 1; ``total`` is how many rows the whole list has."""
-
-    items: list[Any]
-    number: int
-    size: int
-    total: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least 1."""
-        return max(1, -(-self.total // self.size))
+from flaskkit.resource.fields import Field
+from flaskkit.resource.fields import key_of as key_name
+from flaskkit.texts import say
 
 
 def page(
@@ -56,28 +45,30 @@ def page(
     q: str = "",
     number: int = 1,
     size: int = 20,
+    count: bool = True,
+    count_to: int = 0,
+    after: Sequence[Any] | None = None,
+    fields: Iterable[Field] | None = None,
 ) -> Page:
-    """Return the rows that the caller may read, those equal to *filters* and holding *q* in a searched column.
+    """Return the rows that the caller may read, that *filters* let through and that hold *q* in a searched column.
 
-    *sorts* are field names, descending with "-" in front; without any it is the resource's ``order``. The key
-    breaks ties. One query counts, one reads, and one more for each relationship among the readable fields.
+    Where the model has a ``text_index`` for it, *q* is words instead, each of which begins one in a searched column.
+
+    *filters* maps parameters to values: ``{"rating__ge": 3, "author.name": "Ann"}``. *sorts* are field names,
+    descending with "-" in front; without any it is the resource's ``order``. The key breaks ties. Without *count*
+    nobody counts, with *count_to* no further than that: see ``Page.beyond``. *after* is the ``position`` of the page
+    before, or empty, instead of a *number*. Relationships are read with the rows, only those among *fields* where
+    these are given: to-one relationships by the same query, each other one by one more.
 
     Raises:
         LoginRequired, Forbidden: the caller may see no row at all.
     """
     require_some(resource)
-    rows = _visible(resource.model, resource.read)
-    for name, value in (filters or {}).items():
-        column = getattr(resource.model, name)
-        rows = rows.where(column == _comparable(column, value))
-    if q:
-        columns = [getattr(resource.model, name) for name in resource.search]
-        rows = rows.where(or_(false(), *(column.icontains(q, autoescape=True) for column in columns)))
-    total = db.session.scalar(select(func.count()).select_from(rows.order_by(None).subquery())) or 0
-    first = (number - 1) * size
-    items = in_order(resource, rows, sorts).options(*_with_related(resource)).limit(size).offset(first)
-    found = list(db.session.scalars(items)) if first < total else []
-    return Page(found, number, size, total)
+    asked = Asked(filters or {}, sorts, q, number, size, count, after, count_to)
+    own = condition_for(resource.model, resource.read)
+    options = _with_related(resource, fields, to_one=joinedload)
+    found = Lists(resource, [resource.model], options=options).page(asked, own, visible)
+    return replace(found, items=[row[0] for row in found.items])
 
 
 def require_some(resource: Resource) -> None:
@@ -114,55 +105,94 @@ def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False)
     """
     policy = resource.policy("create")
     require(policy)
-    trusted = {name: value for name, value in values.items() if _is_checked_by_database(resource, name, value)}
+    trusted = {name: value for name, value in values.items() if is_checked_by_database(resource, name, value)}
     others = {name: value for name, value in values.items() if name not in trusted}
     try:
-        with _transaction(lambda error: write_refused(resource, error), keep):
-            found = trusted | _resolved(resource, others)
-            for name, value in found.items():
-                _require_moves(resource.known[name], [], value)
-            item = resource.model(**{name: found[name] for name in values})
-            policy.claim(user_for(policy), item)
-            require(policy, item)
-            db.session.add(item)
+        with transaction(lambda error: write_refused(resource, error), keep=keep):
+            found = trusted | resolved(resource, others)
+            stored = {name: found[name] for name in values}
+            item = new(resource, stored)
+            hooks.after(resource, "create", item, stored)
     except Exception:
         # Keys of no row are told first, as where each key is looked up before.
         if trusted:
-            _resolved(resource, values)
+            resolved(resource, values)
         raise
     return item
 
 
-def update(resource: Resource, key: Any, values: Mapping[str, Any], *, keep: bool = False) -> Any:
+def new(resource: Resource, values: Mapping[str, Any]) -> Any:
+    """Return a new row with *values*, in which rows stand for keys, put into the session within a transaction.
+
+    Raises:
+        LoginRequired, Forbidden: the caller may not create such a row.
+    """
+    policy = resource.policy("create")
+    for name, value in values.items():
+        _require_moves(resource.known[name], None, value)
+    item = resource.model(**values)
+    policy.claim(user_for(policy), item)
+    require(policy, item)
+    return hooks.create(resource, item, values)
+
+
+def update(
+    resource: Resource,
+    key: Any,
+    values: Mapping[str, Any],
+    *,
+    keep: bool = False,
+    check: Callable[[Any], None] | None = None,
+) -> Any:
     """Give the row with that *key* new *values*, leave its others, and return it. *keep* is as in ``create``.
+
+    *check* is called with the row, locked and as it was; what it raises prevents the change.
 
     Raises:
         NotFound, LoginRequired, Forbidden: as in ``get``.
         Rejected, Conflicting: as in ``create``.
     """
-    with _transaction(lambda error: write_refused(resource, error), keep):
+    with transaction(lambda error: write_refused(resource, error), keep=keep):
         item = _find(resource, key, lock=True)
         require(resource.policy("update"), item)
-        for name, value in _resolved(resource, values).items():
-            _require_moves(resource.known[name], getattr(item, name), value)
-            setattr(item, name, value)
-        if not resource.policy("update").allows(user_for(resource.policy("update")), item):
-            # A slip that could not be mended: giving away a row, or taking a role from oneself.
-            raise Rejected({"": ["After this you could not change it any more."]})
+        if check:
+            check(item)
+        stored = resolved(resource, values)
+        change(resource, item, stored)
+        hooks.after(resource, "update", item, stored)
     return item
 
 
-def delete(resource: Resource, key: Any) -> None:
-    """Delete the row with that *key*.
+def change(resource: Resource, item: Any, values: Mapping[str, Any]) -> None:
+    """Give *item*, which the caller may change, new *values*, in which rows stand for keys, within a transaction.
+
+    Raises:
+        LoginRequired, Forbidden: the caller may not change another row that comes or goes.
+        Rejected: after this the caller could not change it.
+    """
+    for name, value in values.items():
+        if resource.known[name].moves:
+            _require_moves(resource.known[name], getattr(item, name), value)
+    hooks.update(resource, item, values)
+    if not resource.policy("update").allows(user_for(resource.policy("update")), item):
+        # A slip that could not be mended: giving away a row, or taking a role from oneself.
+        raise Rejected({"": [say("After this you could not change it any more.")]})
+
+
+def delete(resource: Resource, key: Any, *, check: Callable[[Any], None] | None = None) -> None:
+    """Delete the row with that *key*. *check* is as in ``update``.
 
     Raises:
         NotFound, LoginRequired, Forbidden: as in ``get``.
         Conflicting: other rows refer to it.
     """
-    with _transaction(delete_refused):
+    with transaction(delete_refused):
         item = _find(resource, key, lock=True)
         require(resource.policy("delete"), item)
-        db.session.delete(item)
+        if check:
+            check(item)
+        hooks.delete(resource, item)
+        hooks.after(resource, "delete", item, {})
 
 
 def resolve(field: Field, value: Any) -> Any:
@@ -172,21 +202,33 @@ def resolve(field: Field, value: Any) -> Any:
         Rejected: there is no such row that the caller may refer to.
     """
     wanted = list(dict.fromkeys(value)) if field.many else [value]
+    return _chosen(field, wanted, referred(field, wanted))
+
+
+def referred(field: Field, wanted: Iterable[Any]) -> dict[Any, Any]:
+    """Return by key the rows with the keys *wanted* that *field* may refer to; others are left out. One query."""
     target: Any = field.target
     column = getattr(target, key_name(target))
     keys = [key for key in (parsed(column.type, one) for one in wanted) if key is not None]
-    rows = _visible(target, _read_policy(target)).where(column.in_([_comparable(column, key) for key in keys]))
-    found = {key_of(item): item for item in db.session.scalars(rows)} if keys else {}
-    missing = [one for one in wanted if parsed(column.type, one) not in found]
+    rows = _visible(target, read_policy(target)).where(column.in_([_comparable(column, key) for key in keys]))
+    return {key_of(item): item for item in db.session.scalars(rows)} if keys else {}
+
+
+def _chosen(field: Field, wanted: Sequence[Any], found: Mapping[Any, Any]) -> Any:
+    target: Any = field.target
+    kind = getattr(target, key_name(target)).type
+    missing = [one for one in wanted if parsed(kind, one) not in found]
     if missing:
-        raise Rejected({field.name: [f"There is no {target.__name__} {one!r}." for one in missing]})
-    items = [found[parsed(column.type, one)] for one in wanted]
+        raise Rejected(
+            {field.name: [say("There is no %(noun)s %(key)s.", noun=target.__name__, key=repr(one)) for one in missing]}
+        )
+    items = [found[parsed(kind, one)] for one in wanted]
     return items if field.many else items[0]
 
 
 def choices(field: Field, limit: int = 200) -> list[tuple[Any, str]] | None:
     """Return (key, text) of the rows that *field* may refer to, by text, or None where there are more than *limit*."""
-    rows = list(db.session.scalars(_visible(field.target, _read_policy(field.target)).limit(limit + 1)))
+    rows = list(db.session.scalars(_visible(field.target, read_policy(field.target)).limit(limit + 1)))
     if len(rows) > limit:
         return None
     return sorted(((key_of(row), name_of(row)) for row in rows), key=lambda choice: choice[1].casefold())
@@ -205,68 +247,95 @@ def value_of(item: Any, field: Field) -> Any:
     return [key_of(other) for other in value] if field.many else key_of(value)
 
 
-def condition_for(model: Any, policy: Policy | None) -> Any:
-    """Return which rows of *model* the caller may see by *policy*: True, for all, or an SQL condition."""
-    condition = True if policy is None else policy.rows(user_for(policy), model)
-    return false() if condition is False else condition
-
-
-def in_order(resource: Resource, rows: Select[Any], sorts: Sequence[str]) -> Select[Any]:
-    """Return *rows* of *resource* ordered by the fields *sorts*, else as the resource says; the key breaks ties."""
-    columns = []
-    for name in [*(sorts or resource.order), resource.key.name]:
-        column = getattr(resource.model, name.removeprefix("-"))
-        columns.append(column.desc() if name.startswith("-") else column.asc())
-    return rows.order_by(*columns)
-
-
-def parsed(kind: Any, key: Any) -> Any:
-    """Return *key* as a value that a column of that *kind* can be compared with, or None where it cannot be one."""
-    wanted = kind.python_type
-    if isinstance(key, str):
-        # NUL and lone surrogates are no text to any database.
-        if "\x00" in key or not key.isprintable() or key.encode("utf-8", "ignore").decode() != key:
-            return None
-        if wanted is int:
-            key = int(key) if re.fullmatch(r"-?[0-9]{1,18}", key) else None
-        elif wanted is UUID:
-            key = UUID(key) if re.fullmatch(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}", key) else None
-    if isinstance(key, bool) or not isinstance(key, wanted):
-        return None
-    return None if isinstance(key, int) and not -(2**63) <= key < 2**63 else key
-
-
 def _visible(model: Any, policy: Policy | None) -> Select[Any]:
     condition = condition_for(model, policy)
     return select(model) if condition is True else select(model).where(condition)
 
 
-def _read_policy(model: Any) -> Policy | None:
-    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(model)
-    return resource.read if resource else None
+def _with_related(
+    resource: Resource, fields: Iterable[Field] | None = None, *, to_one: Any = selectinload
+) -> list[Any]:
+    wanted = resource.readable if fields is None else tuple(fields)
+    inner = {field.name: field.nested for field in wanted}
+    links = {field.relationship: field.many for field in wanted if field.relationship}
+    return [
+        one
+        for link, many in links.items()
+        for one in _loads(selectinload if many else to_one, resource.model, link, inner.get(link, ()))
+    ]
 
 
-def _with_related(resource: Resource) -> Iterable[Any]:
-    links = dict.fromkeys(field.relationship for field in resource.readable if field.relationship)
-    return [selectinload(getattr(resource.model, link)) for link in links]
+def _loads(load: Any, model: Any, link: str, inner: Iterable[Field]) -> list[Any]:
+    """Return what loads the rows behind *link* of *model*, and those behind them which *inner* names."""
+    found = load(getattr(model, link))
+    target = model.__mapper__.relationships[link].mapper.class_
+    further = [
+        one
+        for field in inner
+        if field.is_relationship
+        for one in _loads(found.selectinload, target, field.name, field.nested)
+    ]
+    return further or [found]
 
 
 def _find(resource: Resource, key: Any, *, lock: bool = False) -> Any:
     require_some(resource)
-    column = getattr(resource.model, resource.key.name)
-    value = parsed(column.type, key)
-    if value is None:
-        raise NotFound
-    row = _visible(resource.model, resource.read).where(column == _comparable(column, value))
-    if lock:
-        # On SQLite, which has no FOR UPDATE, the option takes the write lock before reading.
-        row = row.with_for_update(of=resource.model).execution_options(populate_existing=True, **{WRITE: True})
-    else:
-        row = row.options(*_with_related(resource))
+    row = _visible(resource.model, resource.read).where(*_with_key(resource, key))
+    row = _locked(resource, row) if lock else row.options(*_with_related(resource))
     item = db.session.scalars(row).unique().one_or_none()
     if item is None:
         raise NotFound
     return item
+
+
+def locked(resource: Resource, keys: Iterable[Any], names: Iterable[str] = ()) -> dict[Any, Any]:
+    """Return by key the rows with these *keys* that the caller may read, locked until the transaction ends.
+
+    One query, and one for each relationship among *names*, which are read for all of them.
+
+    Raises:
+        LoginRequired, Forbidden: the caller may read no row at all.
+    """
+    require_some(resource)
+    column = getattr(resource.model, resource.key.name)
+    rows = _visible(resource.model, resource.read).where(column.in_([_comparable(column, key) for key in keys]))
+    # In one order, so that no two requests wait for each other.
+    links = [name for name in names if resource.known[name].is_relationship]
+    rows = rows.options(*(selectinload(getattr(resource.model, link)) for link in links))
+    found = db.session.scalars(_locked(resource, rows.order_by(column))).unique()
+    return {key_of(item): item for item in found}
+
+
+def again(resource: Resource, items: Sequence[Any]) -> None:
+    """Read *items*, stored just now, with what is shown of them. One query, and one for each relationship.
+
+    Raises:
+        NotFound: one was deleted since.
+    """
+    columns = [getattr(resource.model, field.name) for field in resource.keys]
+    keys = [tuple(getattr(item, field.name) for field in resource.keys) for item in items]
+    some = columns[0].in_([key for (key,) in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
+    rows = select(resource.model).where(some)
+    rows = rows.options(*_with_related(resource)).execution_options(populate_existing=True)
+    if len(db.session.scalars(rows).unique().all()) < len(items):
+        raise NotFound
+
+
+def _locked(resource: Resource, rows: Select[Any]) -> Select[Any]:
+    # On SQLite, which has no FOR UPDATE, the option takes the write lock before reading.
+    return rows.with_for_update(of=resource.model).execution_options(populate_existing=True, **{WRITE: True})
+
+
+def _with_key(resource: Resource, key: Any) -> Iterator[Any]:
+    columns = [getattr(resource.model, field.name) for field in resource.keys]
+    parts = parts_of(key, len(columns))
+    if not parts:
+        raise NotFound
+    for column, part in zip(columns, parts, strict=True):
+        value = parsed(column.type, part)
+        if value is None:
+            raise NotFound
+        yield column == _comparable(column, value)
 
 
 def _comparable(column: Any, value: Any) -> Any:
@@ -274,8 +343,13 @@ def _comparable(column: Any, value: Any) -> Any:
     return literal(value, BigInteger) if isinstance(column.type, Integer) else value
 
 
-def _resolved(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *values* with rows in place of the keys of relationships; every key must exist, all mistakes at once."""
+def resolved(
+    resource: Resource, values: Mapping[str, Any], known: Mapping[str, Mapping[Any, Any]] | None = None
+) -> dict[str, Any]:
+    """Return *values* with rows in place of the keys of relationships; every key must exist, all mistakes at once.
+
+    *known* holds what ``referred`` found for each field; without it a query is made for each.
+    """
     resolved: dict[str, Any] = {}
     errors: dict[str, list[str]] = {}
     for name, value in values.items():
@@ -284,7 +358,8 @@ def _resolved(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
             resolved[name] = value
             continue
         try:
-            found = resolve(field, value)
+            wanted = list(dict.fromkeys(value)) if field.many else [value]
+            found = _chosen(field, wanted, known[name]) if known is not None else resolve(field, value)
         except Rejected as error:
             errors |= error.errors
             continue
@@ -294,14 +369,14 @@ def _resolved(resource: Resource, values: Mapping[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def _is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
+def is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
     """Return whether *value* is a foreign key to rows that the caller sees all: then the database can look it up."""
     field = resource.known[name]
     if field.target is None or field.is_relationship or type(value) is not field.type or field.type not in (int, UUID):
         return False
     column = resource.model.__mapper__.columns[name]
     enforced = any(key.column is field.target.__mapper__.primary_key[0] for key in column.foreign_keys)
-    return enforced and condition_for(field.target, _read_policy(field.target)) is True
+    return enforced and condition_for(field.target, read_policy(field.target)) is True
 
 
 def _require_moves(field: Field, before: Any, after: Any) -> None:
@@ -309,34 +384,13 @@ def _require_moves(field: Field, before: Any, after: Any) -> None:
 
     Where the other rows hold the foreign key, to give or take them changes them, or deletes them as orphans.
     """
-    if not (field.is_relationship and field.many and field.moves):
+    if not field.moves:
         return
     resource: Resource | None = current_app.extensions["flaskkit"].resource_of(field.target)
     if resource is None:
         return
-    for row in {*before} ^ {*(after or ())}:
+    gone, come = (set(rows or ()) if field.many else {rows} - {None} for rows in (before, after))
+    for row in gone ^ come:
         require(resource.policy("update"), row)
-        if row in before and field.owns:
+        if row in gone and field.owns:
             require(resource.policy("delete"), row)
-
-
-@contextmanager
-def _transaction(refused: Callable[[DBAPIError], Exception], keep: bool = False) -> Iterator[None]:
-    session = db.session()
-    expire = session.expire_on_commit
-    try:
-        yield
-        session.expire_on_commit = expire and not keep
-        session.commit()
-    except BaseException as error:
-        db.session.rollback()
-        if isinstance(error, DBAPIError) and (isinstance(error, IntegrityError) or violated(error)):
-            raise refused(error) from error
-        if isinstance(error, CircularDependencyError):
-            raise Rejected({"": ["A row cannot refer to itself."]}) from error
-        cause = error.orig if isinstance(error, StatementError) else error
-        if isinstance(error, DataError) or isinstance(cause, OverflowError | UnicodeError):
-            raise Rejected({"": ["A value is too large or of a kind that cannot be stored."]}) from error
-        raise
-    finally:
-        session.expire_on_commit = expire

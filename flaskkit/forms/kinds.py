@@ -2,12 +2,14 @@
 
 LineField, ParagraphField                          text, with line ends as Python has them
 MomentField, ClockField                            a moment in UTC, a time of day
+WholeField, ExactField, RealField                  numbers, in the form that the API takes
 UUIDField, DurationField, JSONField, BytesField    text that is parsed
 """
 
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -15,8 +17,20 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from wtforms import DateTimeLocalField, Field, StringField, TextAreaField, TimeField
+from markupsafe import Markup
+from wtforms import (
+    DateTimeLocalField,
+    DecimalField,
+    Field,
+    FloatField,
+    IntegerField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
 from wtforms.widgets import TextArea, TextInput
+
+from flaskkit.texts import say, speech
 
 
 class _Unchanged:
@@ -42,7 +56,14 @@ class ParagraphField(_Unchanged, TextAreaField):
 
 
 class MomentField(_Unchanged, DateTimeLocalField):
-    """A moment, shown and typed in UTC."""
+    """A moment, shown and typed in the visitor's time zone; ``data`` is in UTC.
+
+    Where visitors have different ones, the zone in which it was shown goes along in a hidden input called
+    ``<name>-zone``, unless ``zoned`` is False: it may be another one by the time the form is sent.
+    """
+
+    zoned = True
+    zone = ""
 
     formats = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S")
 
@@ -52,8 +73,25 @@ class MomentField(_Unchanged, DateTimeLocalField):
     def _value(self) -> str:
         if self.raw_data or not isinstance(self.data, datetime):
             return " ".join(self.raw_data or ())
-        moment = self.data.astimezone(UTC) if self.data.tzinfo else self.data
-        return moment.replace(tzinfo=None).isoformat(timespec="seconds" if moment.second else "minutes")
+        moment = speech().local(self.data, self.zone)
+        return moment.isoformat(timespec="seconds" if moment.second else "minutes")
+
+    def process(self, formdata: Any, *args: Any, **options: Any) -> None:
+        self.zone = (formdata or {}).get(f"{self.name}-zone", "")
+        super().process(formdata, *args, **options)
+
+    def process_formdata(self, texts: Sequence[str]) -> None:
+        super().process_formdata(texts)
+        if self.data is not None and self.data is not self.object_data:
+            typed, self.data = self.data.replace(tzinfo=None), None
+            self.data = speech().instant(typed, self.zone)
+
+    def __call__(self, **attributes: Any) -> Markup:
+        shown: Markup = super().__call__(**attributes)
+        if not (self.zoned and speech().zoned):
+            return shown
+        zone = self.zone or speech().zone_name
+        return shown + Markup('<input type="hidden" name="{}-zone" value="{}">').format(self.name, zone)
 
 
 class ClockField(_Unchanged, TimeField):
@@ -68,6 +106,41 @@ class ClockField(_Unchanged, TimeField):
         if self.raw_data or not isinstance(self.data, time):
             return " ".join(self.raw_data or ())
         return self.data.isoformat(timespec="seconds" if self.data.second else "minutes")
+
+
+class _Digits:
+    """Takes a number as it is written in the API: Python reads other digits, underscores and exponents as well."""
+
+    data: Any
+    written: re.Pattern[str]
+    wrong: str
+
+    def process_formdata(self, texts: Sequence[str]) -> None:
+        if texts and texts[0].strip() and not self.written.fullmatch(texts[0].strip()):
+            self.data = None
+            raise ValueError(self.wrong)
+        super().process_formdata(texts)  # type: ignore[misc]
+
+
+class WholeField(_Digits, IntegerField):
+    """A whole number."""
+
+    written = re.compile(r"-?[0-9]+")
+    wrong = say("Not a valid integer value.")
+
+
+class ExactField(_Digits, DecimalField):
+    """A decimal number, without an exponent."""
+
+    written = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+    wrong = say("Not a valid decimal value.")
+
+
+class RealField(_Digits, FloatField):
+    """A number, with an exponent or without."""
+
+    written = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+    wrong = say("Not a valid float value.")
 
 
 class _Parsed(Field):
@@ -101,7 +174,7 @@ class _Parsed(Field):
 class UUIDField(_Parsed):
     """A UUID."""
 
-    wrong = "Not a valid UUID."
+    wrong = say("Not a valid UUID.")
 
     def parse(self, text: str) -> UUID:
         return UUID(text)
@@ -110,7 +183,7 @@ class UUIDField(_Parsed):
 class DurationField(_Unchanged, _Parsed):
     """A length of time, typed in seconds."""
 
-    wrong = "Not a number of seconds."
+    wrong = say("Not a number of seconds.")
 
     def parse(self, text: str) -> timedelta:
         return timedelta(seconds=float(text))
@@ -119,15 +192,15 @@ class DurationField(_Unchanged, _Parsed):
         return f"{value.total_seconds():.15g}"
 
 
-# As in the API: MariaDB stores no deeper JSON.
-MOST_LEVELS = 32
+# As in the API, whose bodies have 32 levels, the outermost around this value: MariaDB stores no deeper JSON.
+MOST_LEVELS = 31
 
 
 class JSONField(_Unchanged, _Parsed):
     """Any JSON value."""
 
     widget = TextArea()
-    wrong = "Not valid JSON."
+    wrong = say("Not valid JSON.")
 
     def parse(self, text: str) -> Any:
         # Unlike the standard library's decoder this one takes no lone surrogates and no infinite numbers.
@@ -154,7 +227,7 @@ class BytesField(_Parsed):
     """Bytes, in base64 as in the API."""
 
     widget = TextArea()
-    wrong = "Not valid base64."
+    wrong = say("Not valid base64.")
 
     def parse(self, text: str) -> bytes:
         return b64decode("".join(text.split()), validate=True)

@@ -1,10 +1,15 @@
-"""Fields that hold rows of another table, by their keys: a list to choose from, or the key typed in.
+"""Fields that hold rows of another table, by their keys: a list to choose from, a search, or the key typed in.
+
+    up to 200 rows        all of them stand in the list
+    more                  those found by ``look_up``, where the resource of the other rows has ``search``
+    else                  the key is typed
 
 Which rows there are is asked of ``app.extensions["flaskkit.rows"]``, which feature `db` puts there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -12,14 +17,20 @@ from uuid import UUID
 
 from flask import current_app
 from wtforms import SelectField, SelectMultipleField
-from wtforms.fields import SelectChoice  # type: ignore[attr-defined]  # the stubs know WTForms 3.2
+from wtforms.fields import Choice, SelectChoice  # type: ignore[attr-defined]  # the stubs know WTForms 3.2
 from wtforms.validators import ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget, Select, TextInput
 
+from flaskkit.access import user_for
 from flaskkit.errors import Rejected
-from flaskkit.fields import Field
+from flaskkit.resource import Resource
+from flaskkit.resource.fields import Field
+from flaskkit.texts import joined, say
 
-NO_ROW = "There is no such row."
+NO_ROW = say("There is no such row.")
+MOST_FOUND = 50
+# The button that searches; beside a field called author stands an input called author-search.
+SEARCH = "_search"
 
 
 class _ChooseOrType:
@@ -32,13 +43,42 @@ class _ChooseOrType:
         return (TextInput() if field.choices is None else self.choose)(field, **attributes)
 
 
-class RowField(SelectField):
+class _Picker:
+    """What both fields have for tables of many rows.
+
+    ``words`` is what was searched for last, and ``found`` what there is, as (key, text). ``address`` is where a script
+    finds the same, or "".
+    """
+
+    row: Field
+    choices: Any
+    _searches = False
+    words = ""
+    address = ""
+    found: Sequence[tuple[Any, str]] = ()
+
+    @property
+    def picker(self) -> bool:
+        """Whether rows are searched for."""
+        return self.choices is not None and self._searches
+
+    def look_up(self, words: str) -> None:
+        """Offer the rows that hold *words*."""
+        self.words, self.found = words, rows_found(self.row, words)
+
+    def _all(self, search: bool) -> list[tuple[Any, str]] | None:
+        offered: list[tuple[Any, str]] | None = _rows().choices(self.row)
+        self._searches = offered is None and search and _searched(self.row) is not None
+        return offered
+
+
+class RowField(_Picker, SelectField):
     """One row of the table that *row* refers to."""
 
     widget = _ChooseOrType(Select())
 
-    def __init__(self, *args: Any, row: Field, **options: Any) -> None:
-        self.row = row
+    def __init__(self, *args: Any, row: Field, search: bool = True, **options: Any) -> None:
+        self.row, self.search = row, search
         super().__init__(*args, **options | _options(row, self._offered))
 
     def process_data(self, value: Any) -> None:
@@ -61,24 +101,33 @@ class RowField(SelectField):
             return str(self.raw_data[0])
         return "" if self.data is None else str(self.data)
 
+    def iter_choices(self) -> Iterator[Any]:
+        if not self.picker:
+            yield from super().iter_choices()
+            return
+        yield Choice("", "—" if self.row.nullable else say("Choose …"), self.data is None, {})
+        if self.data is not None:
+            yield Choice(str(self.data), self.chosen or str(self.data), True, {})
+        yield from (Choice(str(key), text, False, {}) for key, text in self.found if key != self.data)
+
     def _offered(self) -> list[Any] | None:
-        offered = _rows().choices(self.row)
+        offered = self._all(self.search)
         if offered is None:
-            return None
+            return [] if self._searches else None
         # A value that is not on offer stays: a row the user may not see must not be lost by saving.
         lost = [] if self.data in (None, *(key for key, _ in offered)) else [(self.data, self.chosen or str(self.data))]
-        empty = SelectChoice("", "—" if self.row.nullable else "Choose …")
+        empty = SelectChoice("", "—" if self.row.nullable else say("Choose …"))
         return [empty, *(SelectChoice(str(key), text) for key, text in [*lost, *offered])]
 
 
-class RowsField(SelectMultipleField):
+class RowsField(_Picker, SelectMultipleField):
     """Any number of rows of the table that *row* refers to; typed keys are separated by commas."""
 
     widget = _ChooseOrType(ListWidget(prefix_label=False))
     option_widget = CheckboxInput()
 
-    def __init__(self, *args: Any, row: Field, **options: Any) -> None:
-        self.row = row
+    def __init__(self, *args: Any, row: Field, search: bool = True, **options: Any) -> None:
+        self.row, self.search = row, search
         super().__init__(*args, **options | _options(row, self._offered))
 
     def process_data(self, value: Any) -> None:
@@ -101,10 +150,19 @@ class RowsField(SelectMultipleField):
     def _value(self) -> str:
         return ", ".join(self.raw_data or [str(key) for key in self.data or ()])
 
+    def iter_choices(self) -> Iterator[Any]:
+        if not self.picker:
+            yield from super().iter_choices()
+            return
+        keys = self.data or []
+        names = {key: _rows().name_of(item) for key, item in _rows().referred(self.row, keys).items()}
+        yield from (Choice(str(key), names.get(key, str(key)), True, {}) for key in keys)
+        yield from (Choice(str(key), text, False, {}) for key, text in self.found if key not in keys)
+
     def _offered(self) -> list[Any] | None:
-        offered = _rows().choices(self.row)
+        offered = self._all(self.search)
         if offered is None:
-            return None
+            return [] if self._searches else None
         keys = {key for key, _ in offered}
         lost = [(key, str(key)) for key in self.object_data if key not in keys]
         return [SelectChoice(str(key), text) for key, text in [*lost, *offered]]
@@ -117,6 +175,24 @@ _READERS: dict[type, Any] = {
     date: date.fromisoformat,
     datetime: datetime.fromisoformat,
 }
+
+
+def rows_found(row: Field, words: str) -> list[tuple[Any, str]]:
+    """Return (key, text) of some rows that *row* may refer to and that hold *words*, as their resource searches."""
+    resource = _searched(row)
+    words = words.strip().replace("\x00", "")
+    if resource is None or not words:
+        return []
+    found = _rows().page(resource, q=words, size=MOST_FOUND, count=False).items
+    return [(_rows().key_of(item), _rows().name_of(item)) for item in found]
+
+
+def _searched(row: Field) -> Resource | None:
+    """Return the resource by which rows for *row* are searched; None where nobody opened that to the visitor."""
+    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(row.target)
+    if resource is None or not resource.search:
+        return None
+    return None if resource.read.rows(user_for(resource.read), resource.model) is False else resource
 
 
 def _options(row: Field, offered: Any) -> dict[str, Any]:
@@ -141,4 +217,4 @@ def _check(row: Field, value: Any) -> None:
         _rows().resolve(row, value)
     except Rejected as refused:
         messages = [message for some in refused.errors.values() for message in some]
-        raise ValidationError(" ".join(messages) or NO_ROW) from refused
+        raise ValidationError(joined(*messages) or NO_ROW) from refused

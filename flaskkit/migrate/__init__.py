@@ -1,21 +1,23 @@
 """Feature `migrate`: Flask-Migrate's ``flask db …`` with models that are always seen and no accidents.
 
+later.py             nothing of it is loaded before it is used
 autogenerate.py      what `flask db migrate` may look at, and when it refuses
 templates/flask/     what `flask db init` writes
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import ref
 
 import click
-import flask_migrate
 from flask import Flask
 
 from flaskkit.feature import Feature, setting
-from flaskkit.migrate.autogenerate import guard, owned_only, render
+from flaskkit.migrate.later import Commands, Later
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -30,6 +32,17 @@ class Migrate(Feature):
     directory: str = setting("migrations", help="Folder of the migrations, from where `flask` is run.")
 
     def init_app(self, app: Flask) -> None:
+        # Kept in the app: it must not keep the app in turn.
+        found = ref(app)
+        app.extensions["migrate"] = Later(lambda: self._wired(found()))
+        app.cli.add_command(Commands())
+
+    def _wired(self, app: Any) -> Any:
+        """Give *app* Flask-Migrate, and return what that put into its extensions."""
+        import flask_migrate
+
+        from flaskkit.migrate.autogenerate import guard, owned_only, render
+
         migrate = flask_migrate.Migrate(
             app,
             app.extensions["sqlalchemy"],
@@ -39,6 +52,12 @@ class Migrate(Feature):
             render_item=render,
         )
         migrate.configure(_own_template)
+        return app.extensions["migrate"]
+
+    def checks(self) -> Iterable[Any]:
+        from flaskkit.migrate import checks
+
+        return checks.CHECKS
 
 
 def _own_template(config: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What `flask db migrate` looks at, and when it refuses.
+"""What `flask db migrate` and `flask db check` look at, and when they refuse.
 
 A wrong import once meant an empty migration, or one that drops every table. Here both are errors that say
 which modules were imported.
@@ -13,9 +13,8 @@ from typing import Any
 from alembic.operations.ops import DropTableOp
 from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import inspect
+from sqlalchemy import TypeDecorator, inspect
 
-from flaskkit.db import UTCDateTime
 from flaskkit.db.tables import tables_of
 from flaskkit.feature import available
 
@@ -28,7 +27,7 @@ def guard(context: Any, revision: Any, directives: list[Any]) -> None:
     Raises:
         CommandError: the app has no models, or every table of the database would be dropped.
     """
-    if not getattr(context.config.cmd_opts, "autogenerate", False):
+    if not context.environment_context.context_opts["revision_context"].command_args["autogenerate"]:
         return
     operations = directives[0].upgrade_ops
     if not tables_of(current_app):
@@ -38,7 +37,8 @@ def guard(context: Any, revision: Any, directives: list[Any]) -> None:
     dropped = {operation.table_name for operation in operations.ops if isinstance(operation, DropTableOp)}
     if existing and dropped >= existing:
         raise CommandError(f"This migration would drop every table ({', '.join(sorted(dropped))}). {_imported()}")
-    if operations.is_empty():
+    # `flask db check` says itself that there is nothing.
+    if operations.is_empty() and getattr(context.config.cmd_opts, "autogenerate", False):
         directives[:] = []
         logger.info("No changes in schema detected.")
 
@@ -59,7 +59,7 @@ def owned_only(item: Any, name: str, kind: str, reflected: bool, compare_to: Any
 
 
 def _tables_of_features_off() -> set[str]:
-    names: set[str] = set()
+    names = {table for feature in current_app.extensions["flaskkit"].features for table in feature.unused_tables()}
     for name, point in available().items():
         if name not in current_app.extensions["flaskkit"]:
             # A feature whose packages are missing was never on here.
@@ -70,7 +70,13 @@ def _tables_of_features_off() -> set[str]:
 
 def render(kind: str, item: Any, context: Any) -> str | bool:
     """Return how flaskkit's column types are written in migrations; False leaves the rest to Alembic."""
-    if kind == "type" and isinstance(item, UTCDateTime):
-        context.imports.add("from flaskkit import UTCDateTime")
-        return "UTCDateTime()"
+    written = getattr(item, "in_migrations", None) if kind == "type" else None
+    if written:
+        line, text = written
+        context.imports.add(line)
+        return str(text)
+    name = type(item).__name__
+    if kind == "type" and isinstance(item, TypeDecorator) and type(item).__module__.startswith("flaskkit."):
+        context.imports.add(f"from flaskkit import {name}")
+        return f"{name}()"
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from flaskkit.access import user_for
-from flaskkit.db import rows
-from flaskkit.fields import Field, name_of, text_of
+from flaskkit.db.keys import url_key
+from flaskkit.db.texts import name_of, text_of
+from flaskkit.pages.files import href_of
 from flaskkit.resource import Resource
+from flaskkit.resource.fields import Field, keys_of
+from flaskkit.texts import Speech, say_many, speech
 
 if TYPE_CHECKING:
     from flaskkit.pages.section import Section
@@ -31,8 +33,8 @@ class Text:
 class Cell:
     """What stands at *field*: nothing, one text, or a text for each of many rows.
 
-    ``kind`` is "number", "moment", "flag", "code", "long" or ""; templates show each in its way. ``value`` is the
-    value itself.
+    ``kind`` is "number", "moment", "flag", "code", "long", "file" or ""; templates show each in its way. ``value`` is
+    the value itself.
     """
 
     field: Field
@@ -43,13 +45,16 @@ class Cell:
 
 def cells_of(section: Section, item: Any, fields: Iterable[Field]) -> list[Cell]:
     """Return a cell for each of *fields* of *item*."""
-    return [_cell(section, item, field) for field in fields]
+    how = speech()
+    return [_cell(section, item, field, how) for field in fields]
 
 
 def kind_of(field: Field) -> str:
     """Return which ``Cell.kind`` the values of *field* have."""
     if field.target is not None:
         return ""
+    if field.file:
+        return "file"
     if field.long:
         return "long"
     return _KINDS.get(field.type, "")
@@ -58,11 +63,6 @@ def kind_of(field: Field) -> str:
 def in_reading_order(resource: Resource) -> list[Field]:
     """Return the readable fields of *resource*: what people write first, what the system notes after it."""
     return sorted(resource.readable, key=lambda field: field not in resource.writable)
-
-
-def noun(resource: Resource) -> str:
-    """Return what one row is called: "booking request" for the model BookingRequest."""
-    return _spaced(resource.model.__name__)
 
 
 _KINDS: dict[type, str] = {
@@ -75,7 +75,7 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _cell(section: Section, item: Any, field: Field) -> Cell:
+def _cell(section: Section, item: Any, field: Field, how: Speech) -> Cell:
     value = getattr(item, field.name)
     if field.target is not None and field.relationship:
         related = getattr(item, field.relationship)
@@ -84,9 +84,15 @@ def _cell(section: Section, item: Any, field: Field) -> Cell:
     if value is None or value == "":
         return Cell(field, value, ())
     kind = kind_of(field)
+    if kind == "file":
+        return Cell(field, value, (Text(value.name, href_of(url_key(item), field.name)),), kind)
     if kind == "code":
         return Cell(field, value, (Text(json.dumps(value, indent=2, ensure_ascii=False, default=str)),), kind)
-    text = f"{len(value):,} bytes" if isinstance(value, bytes) else text_of(value)
+    text: str
+    if isinstance(value, bytes):
+        text = say_many("%(num)s byte", "%(num)s bytes", len(value))
+    else:
+        text = str(value) if field.key else text_of(value, how)
     return Cell(field, value, (Text(text),), kind)
 
 
@@ -95,11 +101,6 @@ def _related(section: Section, other: Any) -> Text:
     target = section.resource_of(type(other))
     if target is None:
         return Text(name_of(other))
-    key = rows.key_of(other)
     if not target.read.allows(user_for(target.read), other):
-        return Text(text_of(key))
-    return Text(name_of(other), section.url(target, "detail", key=key))
-
-
-def _spaced(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+        return Text(", ".join(text_of(getattr(other, name)) for name in keys_of(type(other))))
+    return Text(name_of(other), section.url(target, "detail", key=url_key(other)))

@@ -11,6 +11,7 @@ from flask import current_app, request, url_for
 from flaskkit.access import caller, declared, user_for
 from flaskkit.pages.cells import in_reading_order
 from flaskkit.resource import Resource
+from flaskkit.texts import joined, say
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Site:
     def __init__(self, title: str) -> None:
         self.title = title
         self.entries: list[tuple[str, str]] = []
+        # What feature `admin` shows, if it is on, and the views beside it.
+        self.admin: Any = None
+        self.admin_entries: list[tuple[str, str]] = []
 
     @property
     def home(self) -> str:
@@ -54,7 +58,13 @@ class Site:
             name = f"pages.{resource.name}"
             yield Entry(resource.label, url_for(f"{name}.list"), here == name)
         if self.may_visit("admin.index"):
-            yield Entry("Admin", url_for("admin.index"), here.partition(".")[0] == "admin")
+            yield Entry(say("Admin"), url_for("admin.index"), here.partition(".")[0] == "admin")
+
+    def admin_views(self) -> Iterator[Entry]:
+        """Yield the views that modules add to the admin, as far as the visitor may see them."""
+        for text, endpoint in self.admin_entries:
+            if self.may_visit(endpoint):
+                yield Entry(text, url_for(endpoint), request.endpoint == endpoint)
 
     def may_visit(self, endpoint: str) -> bool:
         """Return whether *endpoint* exists and its declared policy, if it has one, lets the visitor in."""
@@ -86,12 +96,13 @@ class Site:
 
     def about(self, resource: Resource) -> str:
         """Return a line about *resource* for the home page."""
-        return ", ".join([field.label for field in in_reading_order(resource) if not field.generated][:4])
+        return joined(*[field.label for field in in_reading_order(resource) if not field.generated][:4], between=", ")
 
     def tools(self) -> list[tuple[str, str, str]]:
         """Return (title, line, address) of what else there is for this visitor."""
         offered = [
-            ("API", "Documentation of the REST interface.", "api.docs"),
-            ("Admin", "Every resource and the users.", "admin.index"),
+            (say("API"), say("Documentation of the REST interface."), "api.docs"),
+            (say("Admin"), say("Every resource and the users."), "admin.index"),
+            (say("Mail"), say("What was sent, while developing."), "mail.outbox"),
         ]
         return [(title, line, url_for(endpoint)) for title, line, endpoint in offered if self.may_visit(endpoint)]

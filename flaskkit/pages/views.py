@@ -4,26 +4,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import flash, redirect, request
+from flask import flash, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 
 from flaskkit.access import require, user_for
 from flaskkit.db import rows
+from flaskkit.db.keys import url_key
+from flaskkit.db.texts import name_of, noun_of
 from flaskkit.errors import Rejected
-from flaskkit.fields import name_of
-from flaskkit.forms import FlaskForm, changes, form_on, show_errors, values
-from flaskkit.pages.cells import cells_of, in_reading_order, noun
+from flaskkit.forms import (
+    OPENED,
+    ChangedMeanwhile,
+    Conflict,
+    FlaskForm,
+    changes,
+    conflicts,
+    form_on,
+    looked_up,
+    mark_of,
+    out_of_date,
+    require_unchanged,
+    show_errors,
+    values,
+)
+from flaskkit.pages import files, picker
+from flaskkit.pages.cells import Cell, cells_of, in_reading_order
+from flaskkit.pages.conditions import tidied
+from flaskkit.pages.deletion import consequences
 from flaskkit.pages.listing import Listing
+from flaskkit.pages.related import related_rows
 from flaskkit.resource import Resource
+from flaskkit.texts import Text, say, spoken
 
 if TYPE_CHECKING:
     from flaskkit.pages.section import Section
 
+# The header by which the script of a form asks about one input, by its name.
+CHECK = "X-Flaskkit-Check"
+
 
 def list_rows(section: Section, resource: Resource) -> ResponseReturnValue:
+    tidy = tidied(resource, request.args)
+    if tidy is not None:
+        # As the form sends it, it could be shared as well, but nobody could read it.
+        return redirect(section.asked(resource, "list", dict(tidy.lists())))
     listing = Listing.asked(section, resource)
+    noun = noun_of(resource.model)
     return section.render(
-        resource, "list.html", listing=listing, noun=noun(resource), may_create=_may(resource, "create")
+        resource,
+        "list.html",
+        listing=listing,
+        noun=say(noun),
+        heading=say(noun.capitalize()),
+        may_create=_may(resource, "create"),
+        editing=FlaskForm() if listing.edits else None,
     )
 
 
@@ -35,17 +69,22 @@ def show_row(section: Section, resource: Resource, key: str) -> ResponseReturnVa
         item=item,
         key=key,
         name=name_of(item),
+        noun=noun_of(resource.model),
         cells=cells_of(section, item, in_reading_order(resource)),
         may_update=_may(resource, "update", item),
         may_delete=_may(resource, "delete", item),
+        related=related_rows(section, item) if section.related else (),
     )
 
 
 def new_row(section: Section, resource: Resource) -> ResponseReturnValue:
     require(resource.policy("create"))
     form = form_on(resource, typed=request.args)
+    picker.link(section, resource, form)
+    if form.is_submitted() and CHECK in request.headers:
+        return _checked(form, request.headers[CHECK])
     status = 200
-    if form.is_submitted():
+    if form.is_submitted() and not looked_up(form):
         status = 422
         if form.validate():
             try:
@@ -54,27 +93,46 @@ def new_row(section: Section, resource: Resource) -> ResponseReturnValue:
                 show_errors(form, refused.errors)
                 status = refused.code
             else:
-                return _saved(section, resource, item, "added")
+                return _saved(section, resource, item, say("“%(name)s” was added.", name=name_of(item)))
+        elif out_of_date(form):
+            status = 400
     back = section.url(resource, "list")
-    return section.render(resource, "form.html", form=form, name=f"New {noun(resource)}", new=True, back=back), status
+    name = say("New %(noun)s", noun=say(noun_of(resource.model)))
+    return section.render(resource, "form.html", form=form, name=name, new=True, back=back), status
 
 
 def edit_row(section: Section, resource: Resource, key: str) -> ResponseReturnValue:
     item = rows.get(resource, key, "update")
     form, name = form_on(resource, item), name_of(item)
-    status = 200
-    if form.is_submitted():
+    files.link(form, resource, key)
+    picker.link(section, resource, form)
+    if form.is_submitted() and CHECK in request.headers:
+        return _checked(form, request.headers[CHECK])
+    opened = request.form.get(OPENED, "") if form.is_submitted() else mark_of(resource, item)
+    status, compared = 200, []
+    if form.is_submitted() and not looked_up(form):
         status = 422
         if form.validate():
             try:
-                item = rows.update(resource, key, changes(form))
+                item = rows.update(
+                    resource, key, changes(form), check=lambda locked: require_unchanged(resource, locked, opened)
+                )
+            except ChangedMeanwhile as changed:
+                item = rows.get(resource, key, "update")
+                compared = _compared(section, item, conflicts(form, resource, item, opened))
+                # Whoever saves now has seen it.
+                opened, status = mark_of(resource, item), changed.code
+                show_errors(form, changed.errors)
             except Rejected as refused:
                 show_errors(form, refused.errors)
                 status = refused.code
             else:
-                return _saved(section, resource, item, "saved")
+                return _saved(section, resource, item, say("“%(name)s” was saved.", name=name_of(item)))
+        elif out_of_date(form):
+            status = 400
     back = section.url(resource, "detail", key=key)
-    return section.render(resource, "form.html", form=form, name=f"Edit {name}", new=False, back=back), status
+    context = {"form": form, "name": say("Edit %(name)s", name=name), "new": False, "back": back, "opened": opened}
+    return section.render(resource, "form.html", compared=compared, **context), status
 
 
 def delete_row(section: Section, resource: Resource, key: str) -> ResponseReturnValue:
@@ -89,11 +147,27 @@ def delete_row(section: Section, resource: Resource, key: str) -> ResponseReturn
             except Rejected as refused:
                 show_errors(form, refused.errors)
                 status = refused.code
+                item = rows.get(resource, key, "delete")
             else:
-                flash(f"“{name}” was deleted.", "success")
+                flash(spoken(say("“%(name)s” was deleted.", name=name)), "success")
                 return redirect(section.url(resource, "list"), 303)
+        elif out_of_date(form):
+            status = 400
     back = section.url(resource, "detail", key=key)
-    return section.render(resource, "delete.html", form=form, name=name, back=back), status
+    effects = consequences(section, resource, [item])
+    return section.render(resource, "delete.html", form=form, name=name, back=back, effects=effects), status
+
+
+def _checked(form: FlaskForm, name: str) -> ResponseReturnValue:
+    """Answer what saving *form* would say beside its input *name*. Nothing is saved."""
+    form.validate()
+    field = next((one for one in form if one.name == name), None)
+    return jsonify(errors=[] if field is None else [spoken(message) for message in field.errors])
+
+
+def _compared(section: Section, item: Any, found: list[Conflict]) -> list[tuple[Conflict, Cell]]:
+    """Return each conflict with what is stored now."""
+    return list(zip(found, cells_of(section, item, [one.field for one in found]), strict=True))
 
 
 def _may(resource: Resource, action: str, item: Any = None) -> bool:
@@ -101,8 +175,8 @@ def _may(resource: Resource, action: str, item: Any = None) -> bool:
     return policy.allows(user_for(policy), item)
 
 
-def _saved(section: Section, resource: Resource, item: Any, how: str) -> ResponseReturnValue:
-    flash(f"“{name_of(item)}” was {how}.", "success")
+def _saved(section: Section, resource: Resource, item: Any, how: Text) -> ResponseReturnValue:
+    flash(spoken(how), "success")
     if _may(resource, "read", item):
-        return redirect(section.url(resource, "detail", key=rows.key_of(item)), 303)
+        return redirect(section.url(resource, "detail", key=url_key(item)), 303)
     return redirect(section.url(resource, "list"), 303)

@@ -115,6 +115,8 @@ def test_the_dashboard_counts_every_resource(boss):
         ("/admin/diaries/", "Diaries", "1 row"),
         ("/admin/users/", "Users", "2 rows"),
         ("/admin/roles/", "Roles", "1 row"),
+        ("/admin/sessions/", "Sessions", "1 row"),
+        ("/admin/tokens/", "Tokens", "0 rows"),
     ]
 
 

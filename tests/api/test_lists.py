@@ -107,6 +107,7 @@ def test_moments_are_compared_as_moments(client, add):
         ("page_size=0", "page_size"),
         ("page_size=101", "page_size"),
         ("sort=secret", "sort"),
+        ("sort=", "sort"),
         ("sort=title,,stars", "sort"),
         ("sort=--title", "sort"),
         ("secret=hidden", "secret"),

@@ -106,6 +106,13 @@ def test_a_post_without_the_final_slash_is_not_redirected(ann):
     assert ann.post("/api/books", json={"title": "Emma"}).status_code == 201
 
 
+@pytest.mark.parametrize("path", ["/api/books", "/api/books/"])
+def test_a_method_that_a_list_lacks_is_refused_with_those_it_has(ann, path):
+    refused = ann.delete(path)
+    assert (refused.status_code, refused.content_type) == (405, "application/problem+json")
+    assert {*refused.headers["Allow"].split(", ")} == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
 def test_operations_that_no_policy_opens_do_not_exist(client, ann):
     assert client.get("/api/letters/").status_code == 405
     assert client.get("/api/letters/1").status_code == 404
@@ -118,3 +125,33 @@ def test_what_may_be_created_but_not_read_is_answered_with_nothing(client, add):
     add("Emma")
     made = client.post("/api/letters/", json={"book_id": 1, "text": "Dear Emma"})
     assert (made.status_code, made.data, "Location" in made.headers) == (201, b"", False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/books"),
+        ("GET", "/api/books/1"),
+        ("HEAD", "/api/books/1"),
+        ("PATCH", "/api/books/1"),
+        ("PUT", "/api/books/1"),
+        ("DELETE", "/api/books/1"),
+    ],
+)
+def test_an_operation_without_parameters_refuses_each_by_name(ann, add, method, path):
+    add("Emma")
+    before = ann.get("/api/books").json
+    refused = ann.open(f"{path}?page=1&force=&force=2", method=method, json={"title": "Other"})
+    assert refused.status_code == 422
+    if method != "HEAD":
+        assert refused.json["errors"] == [
+            {"detail": "There is no such parameter.", "parameter": "page"},
+            {"detail": "There is no such parameter.", "parameter": "force"},
+        ]
+    assert ann.get("/api/books").json == before
+    assert ann.get("/api/books/1?").status_code == ann.get("/api/books/1?&").status_code == 200
+
+
+def test_a_stranger_is_told_nothing_of_parameters(client, add):
+    add("Emma")
+    assert client.delete("/api/books/1?force=1").status_code == 401

@@ -14,6 +14,7 @@ UUID_TEXT = "019b0000-0000-7000-8000-000000000001"
     ("name", "sent", "shown"),
     [
         ("whole", -5, -5),
+        ("whole", 2.0, 2),
         ("real", 1.5, 1.5),
         ("real", 2, 2.0),
         ("yes", True, True),
@@ -29,6 +30,8 @@ UUID_TEXT = "019b0000-0000-7000-8000-000000000001"
         ("raw", "AAEC", "AAEC"),
         ("anything", {"a": [1, None, "x", {"b": 2.5}]}, {"a": [1, None, "x", {"b": 2.5}]}),
         ("anything", [], []),
+        ("anything", [10**30], [10**30]),
+        ("anything", 2**63 - 1, 2**63 - 1),
         ("kind", "poem", "poem"),
         *[(name, None, None) for name in NULLABLE],
     ],
@@ -44,7 +47,7 @@ def test_values_come_back_in_one_form(client, name, sent, shown):
 @pytest.mark.parametrize(
     ("name", "sent"),
     [
-        *[("whole", value) for value in ("1", 1.0, 1.5, True, [], {}, 2**63, -(2**63) - 1, 10**30)],
+        *[("whole", value) for value in ("1", 1.5, -0.5, True, [], {}, 2**63, -(2**63) - 1, 10**30)],
         *[("real", value) for value in ("1", True, [1])],
         *[("yes", value) for value in (1, 0, "true", "yes")],
         *[("money", value) for value in (1, 1.5, "1.234", "1234567", "1e3", "NaN", " 1", "1\n", "١", "", "Infinity")],
@@ -55,6 +58,7 @@ def test_values_come_back_in_one_form(client, name, sent, shown):
         *[("code", value) for value in (1, "1234", UUID_TEXT + "0")],
         *[("raw", value) for value in (1, "A", "é")],
         *[("kind", value) for value in (1, "Novel", "", True, ["poem"])],
+        *[("anything", value) for value in (10**30, 2**63, -1e300)],
         *[("anything", value) for value in ({"a": "\0"}, {"\0": 1}, ["x\0"])],
     ],
 )

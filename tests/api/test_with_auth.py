@@ -7,7 +7,7 @@ import re
 import pytest
 
 from flaskkit import Api
-from flaskkit.auth import accounts
+from flaskkit.auth import accounts, tokens
 from tests.api.conftest import LIBRARY
 
 PASSWORD = "correct horse battery staple"
@@ -44,7 +44,7 @@ def test_a_browser_changes_things_with_its_session_and_a_csrf_token(browser):
 
 def test_a_program_changes_things_with_a_bearer_token_and_gets_no_cookie(app):
     with app.app_context():
-        token, _ = accounts.issue(accounts.by_email("ann@example.org"), "program", days=1)
+        token, _ = tokens.issue(accounts.by_email("ann@example.org"), "program", days=1)
     made = app.test_client().post("/api/shelves/", json={"name": "Top"}, headers={"Authorization": f"Bearer {token}"})
     assert made.status_code == 201
     assert "Set-Cookie" not in made.headers

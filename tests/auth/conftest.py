@@ -17,7 +17,7 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import event
 
 from flaskkit import caller, db, login, requires
-from flaskkit.auth import accounts, passwords
+from flaskkit.auth import accounts, passwords, tokens
 
 PASSWORD = "correct horse"
 
@@ -55,7 +55,7 @@ class Site:
     def token(self, email: str = "ada@example.com", days: int = 1) -> dict[str, str]:
         """Return headers with a new bearer token of that user."""
         with self.app.app_context():
-            token, _ = accounts.issue(accounts.by_email(email), "test", days)
+            token, _ = tokens.issue(accounts.by_email(email), "test", days)
         return {"Authorization": f"Bearer {token}"}
 
     def submit(self, client: FlaskClient, path: str, **values: Any) -> Any:

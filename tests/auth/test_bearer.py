@@ -5,9 +5,9 @@ from __future__ import annotations
 import flask_login
 import pytest
 from flask import request
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from flaskkit import db
+from flaskkit import caller, db
 from flaskkit.auth import accounts
 
 RUBBISH = ["Bearer", "Bearer ", "Bearer rubbish", "bearer fk_rubbish", "Bearer a=b", "Bearer fk_é", "BEARER  "]
@@ -125,3 +125,32 @@ def test_a_view_that_writes_the_session_sets_no_cookie_for_a_program(site, ada):
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
     assert "Cookie" not in answer.headers.get("Vary", "")
+
+
+def test_a_token_leaves_no_transaction_and_its_user_as_it_was_read(site, ada):
+    @site.app.get("/after")
+    def after():
+        user = caller().user
+        # On MariaDB, ending one early would cost a round trip more.
+        assert db.engine.dialect.name not in ("postgresql", "sqlite") or not db.session().in_transaction()
+        with site.queries() as sent:
+            assert (user.email, user.has_role("cook"), user in db.session) == ("ada@example.com", False, True)
+        return str(len(sent))
+
+    assert site.client().get("/after", headers=site.token()).text == "0"
+
+
+def test_what_an_app_does_when_a_transaction_begins_holds_for_tokens(site, ada):
+    begun = []
+
+    def note(session, transaction, connection):
+        begun.append(connection.get_isolation_level())
+
+    token = site.token()
+    event.listen(db.session, "after_begin", note)
+    try:
+        site.client().get("/who", headers=token)
+    finally:
+        event.remove(db.session, "after_begin", note)
+    assert len(begun) == 1
+    assert begun != ["AUTOCOMMIT"]

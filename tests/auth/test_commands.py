@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
+
+from flaskkit.db.models import now
 
 
 @pytest.fixture
@@ -95,6 +99,14 @@ def test_a_password_is_asked_for_on_a_terminal_and_not_shown(site, run, monkeypa
 def test_an_inactive_user_is_listed_as_such(site, run, ada):
     site.change(ada, active=False)
     assert run("list").output == "ada@example.com  inactive\n"
+
+
+def test_what_has_expired_is_removed(site, run, ada):
+    site.logged_in()
+    site.token()
+    assert run("prune").output == "Removed 0 sessions and 0 tokens.\n"
+    with time_machine.travel(now() + timedelta(days=8)):
+        assert run("prune").output == "Removed 1 sessions and 1 tokens.\n"
 
 
 def test_without_auth_there_is_no_such_command(start, site):

@@ -145,10 +145,10 @@ print(app.test_cli_runner().invoke(args=["kit", "create-tables"]).output)
 @pytest.mark.parametrize(
     ("source", "tables"),
     [
-        (DEFAULT, {"roles", "users", "users_roles", "users_tokens"}),
+        (DEFAULT, {"roles", "users", "users_roles", "users_sessions", "users_tokens"}),
         (
             OWN.format(features='["db", "forms", Auth(user_model=Member)]'),
-            {"roles", "members", "members_roles", "members_tokens"},
+            {"roles", "members", "members_roles", "members_sessions", "members_tokens"},
         ),
         (OWN.format(features='["db", "forms"]'), {"members"}),
     ],

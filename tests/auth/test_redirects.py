@@ -60,6 +60,27 @@ def test_no_form_leads_elsewhere(site, ada, page, target):
     assert (sent.status_code, sent.location) == (303, "/")
 
 
+@pytest.mark.parametrize("target", ["/auth/logout", "/auth/login?next=/mine", "/auth/%6Cogout", "/only-post"])
+def test_no_form_leads_to_what_cannot_be_looked_at(site, ada, target):
+    site.app.add_url_rule("/only-post", "only_post", lambda: "posted", methods=["POST"])
+    sent = site.submit(site.client(), f"/auth/login?next={quote(target)}", email=ada, password="correct horse")
+    assert (sent.status_code, sent.location) == (303, "/")
+
+
+@pytest.mark.parametrize("target", ["/mine?x=1", "/of-another-app"])
+def test_a_form_leads_to_where_one_came_from(site, ada, target):
+    sent = site.submit(site.client(), f"/auth/login?next={quote(target)}", email=ada, password="correct horse")
+    assert (sent.status_code, sent.location) == (303, target)
+
+
+def test_a_form_sent_after_logging_out_elsewhere_leads_to_the_login_page(site, ada):
+    client = site.logged_in()
+    token = client.get("/token").text
+    site.log_out(client)
+    sent = client.post("/mine", data={"csrf_token": token})
+    assert (sent.status_code, sent.location) == (303, "/auth/login")
+
+
 def test_a_stranger_at_a_strange_path_is_led_nowhere_else(site):
     site.app.add_url_rule("/<path:rest>", "any", site.app.view_functions["mine"])
     sent = site.client().get("//evil.example/x", base_url="http://localhost")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+from copy import copy, deepcopy
 from dataclasses import FrozenInstanceError, dataclass
 from typing import ClassVar, Literal
 
@@ -98,6 +100,16 @@ def test_text_from_the_environment_is_read_by_declared_type(variable, text, attr
     assert getattr(shop_of(config), attribute) == value
 
 
+def test_a_native_key_that_a_setting_stands_for_may_come_from_the_environment():
+    config = Config.load("app", features=[Shop()], environ={"APP_FLASK_SHOP_TITLE": "12345"})
+    assert config.flask == {"SHOP_TITLE": "12345"}
+
+
+def test_a_native_key_of_unknown_type_is_not_guessed_from_the_environment():
+    with pytest.raises(ConfigError, match="SHOP_TITEL has no declared type; .*Did you mean 'APP_FLASK_SHOP_TITLE'"):
+        Config.load("app", features=[Shop()], environ={"APP_FLASK_SHOP_TITEL": "x"})
+
+
 def test_a_numeric_secret_stays_text():
     config = Config.load("app", environ={"APP_SECRET_KEY": "12345678901234567890123456789012"})
     assert config.secret_key == ("12345678901234567890123456789012",)
@@ -141,6 +153,11 @@ def test_a_misspelt_variable_is_told_with_the_right_one(variable, meant):
         Config.load("app", features=[Shop()], environ={variable: "x"})
 
 
+def test_a_value_in_place_of_a_table_is_told():
+    with pytest.raises(ConfigError, match="'shop' is a table of settings, not 5."):
+        Config.load("app", features=[Shop()], mapping={"shop": 5})
+
+
 def test_settings_of_features_that_are_off_are_left_alone():
     config = Config.load("app", mapping={"api": {"title": "x"}}, environ={"APP_API_TITLE": "y"})
     assert config.features == ()
@@ -182,6 +199,20 @@ def test_copies_differ_only_where_asked():
     assert [feature.name for feature in config.without("db").features] == ["shop"]
     assert config.replace(flask={"A": 1}).replace(flask={"B": 2}).flask == {"A": 1, "B": 2}
     assert shop_of(config).size == 10
+
+
+def test_an_argument_that_is_none_is_told_with_what_to_write():
+    with pytest.raises(ConfigError) as refused:
+        Config("shop", db={"url": "sqlite://"}, feature=["db"])
+    assert refused.value.mistakes == [
+        "'db' is no argument of Config. Write Config.load('shop', db={…}), or give the feature itself.",
+        "'feature' is no argument of Config. Did you mean 'features'?",
+    ]
+
+
+def test_a_config_can_be_copied_and_pickled():
+    config = Config("shop", env="testing", features=["db"])
+    assert copy(config) == deepcopy(config) == pickle.loads(pickle.dumps(config)) == config
 
 
 def test_a_copy_without_something_unknown_is_refused():

@@ -57,6 +57,8 @@ def test_a_wrong_list_of_features_is_refused(features, mistake):
 def test_features_are_a_list(given):
     with pytest.raises(ConfigError, match="'features' must be a list"):
         Config("app", features=given)
+    with pytest.raises(ConfigError, match="'features' must be a list"):
+        Config.load("app", features=given, environ={"APP_ENV": "testing"})
 
 
 def test_migrate_without_db_is_refused():

@@ -113,8 +113,8 @@ def test_what_a_module_adds_is_of_the_right_kind():
         app_with(Module("core", blueprints=["x"], resources=[CoreBook], commands=[print]))
     assert caught.value.mistakes == [
         "Module 'core' has 'x' among its blueprints, which takes Blueprint objects.",
-        f"Module 'core' has {CoreBook!r} among its resources, which takes Resource objects.",
         "Module 'core' has <built-in function print> among its commands, which takes Command objects.",
+        f"Module 'core' has {CoreBook!r} among its resources, which takes Resource objects.",
     ]
 
 

@@ -12,6 +12,7 @@ from flaskkit import Api, IntegerKey, Model, Module, Policy, Rejected, Resource,
 from flaskkit.access import Caller
 from flaskkit.db import rows
 from flaskkit.db.compiled import reader_for
+from flaskkit.db.reading import current_session
 
 
 class FastCity(IntegerKey, Model):
@@ -236,12 +237,30 @@ def test_a_read_joins_a_transaction_that_has_begun(app):
 def test_a_read_alone_leaves_no_transaction_to_end(app):
     with app.test_request_context():
         reader_for(trips).get("1")
-        # Elsewhere a plain read begins none in the database, or ends it at no cost.
-        assert db.engine.dialect.name != "postgresql" or not db.session().in_transaction()
+        assert not db.session().in_transaction()
         db.session.add(FastCity(name="Köln"))
         db.session.flush()
         db.session.rollback()
         assert reader_for(CITY_ROWS).page().total == 2
+
+
+def test_a_read_alone_makes_no_session(app):
+    with app.test_request_context():
+        reader_for(trips).get("1")
+        reader_for(trips).page()
+        assert not db.session.registry.has()
+
+
+def test_instead_of_a_new_session_one_is_asked_that_is_made_in_the_same_way(app):
+    with app.test_request_context():
+        db.session.configure(info={"tenant": 7})
+        try:
+            assert current_session().info == {"tenant": 7}
+        finally:
+            del db.session.session_factory.kw["info"]
+        assert current_session().info == {}
+        assert current_session() is not db.session()
+        assert current_session() is db.session()
 
 
 def test_what_an_app_does_when_a_transaction_begins_holds_for_reads(app):

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import ForeignKey, func, insert, select, text
+from sqlalchemy import ForeignKey, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,6 +23,17 @@ class SessionThing(IntegerKey, Model):
 class SessionPart(IntegerKey, Model):
     __tablename__ = "session_part"
     thing_id: Mapped[int] = mapped_column(ForeignKey("session_thing.id"))
+
+
+def test_a_change_to_what_is_there_already_is_none(start):
+    app = start(features=["db"], modules=[Module("things")])
+    with app.app_context():
+        thing = SessionThing(name="same")
+        db.session.add(thing)
+        db.session.commit()
+        thing.name = "same"
+        db.session.commit()
+        assert db.session.execute(update(SessionThing).values(name="same")).rowcount == 1
 
 
 @pytest.fixture

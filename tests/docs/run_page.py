@@ -4,13 +4,16 @@
 
     ```python       runs; the blocks of a page share their names
     ```python       with a first line like "# shop/models.py" is written to that file instead; so are toml, html,
-                    jinja, json and others: "# app.toml", "<!-- templates/home.html -->", "{# home.html #}"
+                    jinja, json and others: "# app.toml", "<!-- templates/home.html -->", "{# home.html #}",
+                    "/* site.css */"
     ```console      every line that begins with "$ " runs; lines without it show what is printed
                     `$ flask … run` goes on in the background to the end of the page, and must answer; where later
                     lines say 127.0.0.1:5000 its real port is used
     ```text         and every other language is only shown
 
-A comment such as <!-- not run: needs the network --> before a block leaves it out, with the reason.
+A comment such as <!-- not run: needs the network --> before a block leaves it out, with the reason. One with
+<!-- runs with: FLASKKIT_POSTGRES_URL --> runs where that variable names a server; where it says postgresql://shop:secret@127.0.0.1/shop
+the URL of a new database there is used.
 At the end each written Python file must be importable.
 """
 
@@ -26,15 +29,21 @@ import time
 import traceback
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from sqlalchemy import NullPool, create_engine, make_url, text
+
 FENCE = re.compile(
-    r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^(?:<!-- (?:not run: (?P<reason>[^\n]+)|runs with: (?P<server>\w+)) -->\n)?"
+    r"```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    re.DOTALL | re.MULTILINE,
 )
-FILE = re.compile(r"^(?:#|<!--|\{#) (?P<name>[\w./-]+\.\w+)(?: -->| #\})?$")
+FILE = re.compile(r"^(?:#|<!--|\{#|/\*) (?P<name>[\w.-][\w./-]*\.\w+)(?: -->| #\}| \*/)?$")
+POSTGRES = "postgresql://shop:secret@127.0.0.1/shop"
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,10 @@ class Block:
 
 
 def blocks(page: Path) -> Iterator[Block]:
-    """Yield the fenced blocks of *page*, less those marked as not to run."""
+    """Yield the fenced blocks of *page*, less those marked as not to run, or to run with a server that is not there."""
     source = page.read_text("utf-8")
     for found in FENCE.finditer(source):
-        if not found["reason"]:
+        if not found["reason"] and (not found["server"] or found["server"] in os.environ):
             name = FILE.match(found["text"].partition("\n")[0])
             line = source.count("\n", 0, found.start("text")) + 1
             yield Block(found["language"], found["text"], line, name["name"] if name else "")
@@ -69,11 +78,18 @@ def main(page: Path) -> None:
     written: dict[str, None] = {}
     port = free_port()
     # Lines in a console are found as a reader's would be: with the programs of this Python, and this folder.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    if warm := os.environ.get("WARM_SOCKET"):  # see warm.py
+        programs.insert(0, str(Path(warm).parent / "bin"))
+    os.environ["PATH"] = os.pathsep.join(programs)
     os.environ |= {"FLASK_RUN_PORT": port, "PYTHONPATH": os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])}
     sys.path.insert(0, "")
     servers: list[subprocess.Popen[bytes]] = []
-    try:
+    with ExitStack() as at_the_end:
+        at_the_end.callback(stop, servers)
+        replaced = {"127.0.0.1:5000": f"127.0.0.1:{port}"}
+        if POSTGRES in page.read_text("utf-8") and "FLASKKIT_POSTGRES_URL" in os.environ:
+            replaced[POSTGRES] = at_the_end.enter_context(new_database(os.environ["FLASKKIT_POSTGRES_URL"]))
         for block in blocks(page):
             if block.file:
                 Path(block.file).parent.mkdir(parents=True, exist_ok=True)
@@ -86,14 +102,38 @@ def main(page: Path) -> None:
             elif block.language == "console":
                 for line in block.text.replace("\\\n", "").splitlines():
                     if line.startswith("$ "):
-                        type_in(line[2:].replace("127.0.0.1:5000", f"127.0.0.1:{port}"), port, servers)
+                        type_in(with_others(line[2:], replaced), port, servers)
         for file in written:
             name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            subprocess.run([sys.executable, "-c", f"import {name}"], check=True)
+            subprocess.run(["python", "-c", f"import {name}"], check=True)
+
+
+def with_others(text: str, replaced: Mapping[str, str]) -> str:
+    """Return *text* with what is said on the page replaced by what there is here."""
+    for said, here in replaced.items():
+        text = text.replace(said, here)
+    return text
+
+
+@contextmanager
+def new_database(server: str) -> Iterator[str]:
+    """Yield the URL of a database that is there for this page only."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    name = f"docs_{os.getpid()}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        for server in servers:
-            server.terminate()
-            server.wait()
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def stop(servers: Iterable[subprocess.Popen[bytes]]) -> None:
+    for server in servers:
+        server.terminate()
+        server.wait()
 
 
 def type_in(command: str, port: str, servers: list[subprocess.Popen[bytes]]) -> None:

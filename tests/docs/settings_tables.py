@@ -6,15 +6,15 @@ python settings_tables.py --check     changes nothing, names the pages that are 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin
 
 from flaskkit import Feature
-from flaskkit.feature import available, find
+from flaskkit.feature import REQUIRED, available, find, settings_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "features"
 PLACE = re.compile(r"<!-- settings -->.*?<!-- /settings -->", re.DOTALL)
@@ -23,15 +23,12 @@ NAMES = {str: "text", int: "whole number", float: "number", bool: "`true` or `fa
 
 def table(feature: type[Feature]) -> str:
     """Return the settings of *feature* as a table in Markdown."""
-    kinds = get_type_hints(feature)
     rows = []
-    for one in dataclasses.fields(feature):
-        if "help" not in one.metadata:
-            continue
-        default = "none, must be given" if one.default is dataclasses.MISSING else f"`{written(one.default)}`"
-        key = f"`{one.metadata['key']}`" if one.metadata["key"] else ""
-        variable = f"`APP_{feature.name}_{one.name}`".upper()
-        rows.append((f"`{one.name}`", kind_of(kinds[one.name]), default, variable, key, one.metadata["help"]))
+    for name, one in settings_of(feature).items():
+        default = "none, must be given" if one.default is REQUIRED else f"`{written(one.default)}`"
+        key = f"`{one.key}`" if one.key else ""
+        variable = f"`APP_{feature.name}_{name}`".upper()
+        rows.append((f"`{name}`", kind_of(one.kind), default, variable, key, one.help))
     if not rows:
         return "This feature has no settings of its own."
     head = ("setting", "is", "without it", "in the environment", "native key", "what it decides")
@@ -48,6 +45,8 @@ def kind_of(kind: Any) -> str:
         return " or ".join(kind_of(part) for part in parts)
     if get_origin(kind) in (tuple, list):
         return f"list of {kind_of(parts[0])}"
+    if get_origin(kind) is Mapping:
+        return f"table of {kind_of(parts[1])}"
     return NAMES.get(kind) or f"`{getattr(kind, '__name__', kind)}`"
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import flaskkit
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("example_app/*.md")])
 
@@ -27,6 +29,21 @@ def test_every_link_leads_somewhere(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(found["to"])
     assert broken == []
+
+
+def test_every_public_name_is_in_the_reference():
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    assert set(flaskkit.__all__) - set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)) == set()
+
+
+def test_every_page_is_linked_by_an_index():
+    indexes = sorted(ROOT.glob("docs/**/index.md"))
+    linked = {
+        (index.parent / found["to"].partition("#")[0]).resolve()
+        for index in indexes
+        for found in LINK.finditer(index.read_text("utf-8"))
+    }
+    assert {*ROOT.glob("docs/**/*.md")} - linked == {ROOT / "docs" / "index.md"}
 
 
 def anchors(page: Path) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,8 +39,10 @@ def needing(gone: str) -> set[str]:
 
 @pytest.mark.parametrize("gone", sorted(FEATURES))
 def test_without_its_folder_everything_else_starts(gone, tmp_path):
-    shutil.copytree(PACKAGE, tmp_path / "flaskkit", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(tmp_path / "flaskkit" / gone)
+    (tmp_path / "flaskkit").mkdir()
+    for one in PACKAGE.iterdir():
+        if one.name not in (gone, "__pycache__"):
+            (tmp_path / "flaskkit" / one.name).symlink_to(one)
     # What is installed here is found before the real thing, so its list of features is the one that counts.
     installed = tmp_path / "flaskkit-0.dist-info"
     installed.mkdir()

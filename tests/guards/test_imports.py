@@ -1,11 +1,16 @@
 """Who may import whom, read from the source.
 
     a core file         the standard library, Flask with what it brings, msgspec, and the core files before it
-    a feature's folder  every core file, its own folder, the folders of features it names in `requires`, any package
+    texts/              core files, and its own
+    resource/           the same, and texts/
+    scaffold/           the same, for the command that makes a project; no app imports it
+    tools/              the same, and packaging, for `flask kit …`; no app imports it
+    testing/            everything, as the tests of an app do; no app imports it
+    a feature's folder  core files, texts/, resource/, its own, those of features it names in `requires`, any package;
+                        tools/ where it speaks to those commands: see test_light_import.py
     flaskkit/__init__   the standard library: names are imported when they are first used
 
-Lines under TYPE_CHECKING cost nothing and make no circle, so there core files may name each other in any order,
-and __init__ names everything.
+Lines under TYPE_CHECKING cost nothing and make no circle, so there core files may name each other in any order.
 """
 
 from __future__ import annotations
@@ -22,7 +27,9 @@ from flaskkit.feature import available, find
 
 PACKAGE = Path(flaskkit.__file__).parent
 # Each may import those before it.
-CORE = ("errors", "fields", "access", "resource", "module", "feature", "config", "cli", "app")
+CORE = ("errors", "access", "module", "feature", "config", "cli", "app")
+# Folders that are no feature.
+BESIDE = ("texts", "resource", "scaffold", "tools")
 BELOW_FLASK = {"flask", "werkzeug", "jinja2", "click", "markupsafe", "itsdangerous", "blinker", "msgspec"}
 FEATURES = {name: find(name).requires for name, point in available().items() if point.module.startswith("flaskkit.")}
 
@@ -57,13 +64,23 @@ def breaches(part: str, source: str) -> list[str]:
         package, _, rest = name.partition(".")
         target = rest.partition(".")[0]
         if package != "flaskkit":
-            fine = part in FEATURES or package in sys.stdlib_module_names or (part in CORE and package in BELOW_FLASK)
+            fine = (
+                part in (*FEATURES, "testing")
+                or package in sys.stdlib_module_names
+                or (part in (*CORE, *BESIDE) and package in BELOW_FLASK)
+                or (part, package) == ("tools", "packaging")
+            )
         elif part in FEATURES:
-            fine = target in (*CORE, part, *FEATURES[part])
+            fine = target in (*CORE, "texts", "resource", "tools", part, *FEATURES[part])
+        elif part == "testing":
+            fine = True
+        elif part in BESIDE:
+            fine = target in (*CORE, "texts", part)
         elif part in CORE:
-            fine = target in (CORE if typing else CORE[: CORE.index(part)])
+            here = CORE[: CORE.index(part)] if not typing else (*CORE, "resource")
+            fine = target in here or (part, target) == ("module", "resource")
         else:
-            fine = typing
+            fine = False
         if not fine:
             found.append(f"{line}: {name}")
     return found
@@ -72,7 +89,8 @@ def breaches(part: str, source: str) -> list[str]:
 @pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_a_file_imports_only_what_its_place_allows(file):
     part = part_of(file)
-    assert part in (*CORE, *FEATURES, "__init__"), f"{part} is neither a core file nor a feature with an entry point"
+    places = (*CORE, *BESIDE, *FEATURES, "testing", "__init__")
+    assert part in places, f"{part} is neither a core file nor a feature with an entry point"
     assert breaches(part, file.read_text("utf-8")) == []
 
 
@@ -91,6 +109,7 @@ def test_a_file_imports_only_what_its_place_allows(file):
             ["3: flaskkit.auth.models"],
         ),
         ("api", "from ..pages import Pages", ["1: flaskkit.(relative)"]),
+        ("db", "from flaskkit.testing import isolated", ["1: flaskkit.testing"]),
         ("__init__", "import flask", ["1: flask"]),
         ("__init__", "from flaskkit.app import create_app", ["1: flaskkit.app"]),
     ],
@@ -104,8 +123,11 @@ def test_the_guard_sees_a_breach(part, source, breach):
     [
         ("access", "import os, flask, werkzeug.exceptions\nfrom flaskkit.errors import LoginRequired"),
         ("feature", "if TYPE_CHECKING:\n    from flaskkit.config import Config"),
-        ("auth", "import flask_login\nfrom flaskkit.db.rows import page\nfrom flaskkit.auth import models"),
-        ("__init__", "import sys\nif TYPE_CHECKING:\n    from flaskkit.db import db"),
+        (
+            "auth",
+            "import flask_login\nfrom flaskkit.texts import say\nfrom flaskkit.db.rows import page",
+        ),
+        ("__init__", "import sys"),
     ],
 )
 def test_the_guard_lets_pass_what_is_allowed(part, source):

@@ -129,7 +129,8 @@ def test_templates_reload_as_set_after_creation(tmp_path):
             assert flask.render_template("page.html") == shown
 
 
-def test_what_an_extension_does_to_jinja_is_kept():
+@pytest.mark.parametrize("place", [0, len(ALL)], ids=["before all others", "after all others"])
+def test_what_an_extension_does_to_jinja_is_kept(place):
     class Translations:
         def init_app(self, app):
             app.jinja_env.add_extension("jinja2.ext.i18n")
@@ -137,7 +138,7 @@ def test_what_an_extension_does_to_jinja_is_kept():
             app.jinja_env.filters["upper"] = lambda text: f"my {text}"
             app.jinja_env.trim_blocks = True
 
-    app = create_app(Config("plain", env="testing", features=[*ALL, Translations()]))
+    app = create_app(Config("plain", env="testing", features=[*ALL[:place], Translations(), *ALL[place:]]))
     with app.test_request_context():
         shown = flask.render_template_string("{{ _('tea') }}{% if true %}\n{% endif %}, {{ 'tea' | upper }}")
         assert app.jinja_env.newstyle_gettext

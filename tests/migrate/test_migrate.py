@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+
+from flaskkit.db.engine import understood
 
 MODELS = """
 from sqlalchemy import ForeignKey
@@ -95,6 +98,53 @@ def test_a_project_lives_with_migrations(project):
     assert project.python("print(db.session.query(Thing).count())") == "1"
 
 
+def test_types_of_other_features_are_written_so_that_migrations_can_import_them(project):
+    project.write("app.py", APP.replace('"migrate"]', '"migrate", "api"]'))
+    project.write(
+        "shop.py",
+        "from sqlalchemy.orm import Mapped, mapped_column\n"
+        "from flaskkit import File, FileType, IntegerKey, Model, Module\n"
+        "class Thing(IntegerKey, Model):\n"
+        "    picture: Mapped[File | None] = mapped_column(FileType(types=['image/png']))\n"
+        "module = Module('shop')\n",
+    )
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    first = project.migrations[0].read_text()
+    assert "from flaskkit import FileType" in first
+    assert "sa.Column('picture', FileType(), nullable=True)" in first
+    assert 'sa.Column(\'body\', sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")' in first
+    project.flask("db", "upgrade")
+    assert "No new upgrade operations detected" in project.flask("db", "check")
+
+
+def test_an_index_of_words_is_made_once_and_for_every_database(project):
+    project.write(
+        "shop.py",
+        "from sqlalchemy.orm import Mapped\n"
+        "from flaskkit import IntegerKey, Model, Module, text_index\n"
+        "class Thing(IntegerKey, Model):\n"
+        "    __table_args__ = (text_index('title', 'body'),)\n"
+        "    title: Mapped[str]\n"
+        "    body: Mapped[str]\n"
+        "module = Module('shop')\n",
+    )
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    first = project.migrations[0].read_text()
+    for words in ("postgresql_using='gin'", "gin_trgm_ops", "mariadb_prefix='FULLTEXT'", "sqlite_where"):
+        assert words in first
+    if project.url.startswith("postgresql"):
+        engine = create_engine(understood(project.url))
+        with engine.begin() as connection:
+            connection.execute(text("CREATE EXTENSION IF NOT EXISTS pg_trgm"))
+        engine.dispose()
+    project.flask("db", "upgrade")
+    assert "No new upgrade operations detected" in project.flask("db", "check")
+    names = "print([one['name'] for one in __import__('sqlalchemy').inspect(db.engine).get_indexes('thing')])"
+    assert "ix_thing_title_body" in project.python(names)
+
+
 def test_an_app_without_models_is_refused_a_migration(project):
     project.flask("db", "init")
     project.write("shop.py", "from flaskkit import Module\nmodule = Module('shop')\n")
@@ -102,6 +152,9 @@ def test_an_app_without_models_is_refused_a_migration(project):
     assert "This app has no models" in said
     assert "Modules imported: shop. Name yours in Config(modules=[…])." in said
     assert project.migrations == []
+    assert "This app has no models" in project.flask("db", "check", fails=True)
+    project.flask("db", "revision", "-m", "by hand")
+    assert len(project.migrations) == 1
 
 
 def test_a_migration_that_would_drop_every_table_is_refused(project):
@@ -116,6 +169,7 @@ def test_a_migration_that_would_drop_every_table_is_refused(project):
     )
     said = project.flask("db", "migrate", fails=True)
     assert "This migration would drop every table (maker, thing). Modules imported: shop." in said
+    assert "would drop every table (maker, thing)" in project.flask("db", "check", fails=True)
     assert len(project.migrations) == 1
 
 
@@ -152,4 +206,20 @@ def test_tables_of_a_feature_that_was_switched_off_stay(project):
     project.flask("db", "migrate", "-m", "first")
     project.flask("db", "upgrade")
     project.write("app.py", APP)
+    assert "No changes in schema detected" in project.flask("db", "migrate")
+
+
+def test_the_table_of_a_setting_that_was_switched_off_stays(project):
+    with_api = APP.replace('"migrate"]', '"migrate", "api"]')
+    project.write("app.py", with_api)
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    tables = "print(*db.inspect(db.engine).get_table_names())"
+    assert "api_idempotency_keys" in project.python(tables).split()
+    project.flask("db", "check")
+    project.write(
+        "app.py", with_api.replace("create_app(config)", 'create_app(config.replace(api={"idempotency_hours": 0}))')
+    )
+    project.flask("db", "check")
     assert "No changes in schema detected" in project.flask("db", "migrate")

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from flaskkit import db
+from flaskkit import Module, Resource, db, public
 
-from .conftest import Book
+from .conftest import Author, Book
 
 
 def titles(answer):
@@ -89,8 +89,28 @@ def test_a_page_takes_few_statements(app, stranger, count_statements):
         db.session.commit()
     with count_statements() as statements:
         stranger.get("/books/")
-    # Count, rows, authors, topics; and the authors to choose from in the filter.
-    assert len([text for text in statements if text.startswith("SELECT")]) == 5
+    # Rows with their number and authors, topics; and the authors to choose from in the filter.
+    assert len([text for text in statements if text.startswith("SELECT")]) == 3
+
+
+def test_a_long_list_is_not_counted_to_its_end(app, stranger, count_statements, monkeypatch):
+    monkeypatch.setattr("flaskkit.pages.listing.MOST_COUNTED", 30)
+    with app.app_context():
+        db.session.add_all([Book(title=f"Volume {number}") for number in range(70)])
+        db.session.commit()
+    with count_statements() as statements:
+        first = stranger.get("/books/")
+    counts = [text for text in statements if "count(*)" in text]
+    assert len(counts) == 1
+    # What is counted ends somewhere.
+    assert re.search(r"count\(\*\).*FROM \(SELECT.* LIMIT ", counts[0], re.DOTALL)
+    assert "1–20 of more than 30" in first.text
+    last = stranger.get("/books/?page=4")
+    assert "61–72 of more than 30" in last.text
+    assert 'rel="next"' not in last.text
+    assert 'href="/books/?page=3"' in last.text
+    assert "21–40 of more than 30" in stranger.get("/books/?page=99").text
+    assert "1–1 of 1" in stranger.get("/books/?q=loom").text
 
 
 def test_an_empty_list_says_what_to_do(reader):
@@ -121,3 +141,27 @@ def test_buttons_are_there_for_those_who_may(editor, reader):
     assert "/books/1/edit" in editor.get("/books/").text
     assert "/books/new" not in reader.get("/books/").text
     assert "/books/1/edit" not in reader.get("/books/").text
+
+
+def test_a_filter_may_be_called_like_an_argument_of_python(start):
+    names = Resource(Author, name="names", fields=["name"], filters=["name"], sorts=["name"], read=public)
+    client = start(features=["db", "forms", "pages"], modules=[Module("names", resources=[names])]).test_client()
+    assert client.get("/names/?name=Ann&sort=name").status_code == 200
+
+
+def test_a_column_of_other_rows_is_sorted_by_their_names(start):
+    shelf = Resource(Book, name="shelf", fields=["title", "author"], sorts=["author_id", "author.name"], read=public)
+    client = start(
+        features=["db", "forms", "pages"], modules=[Module("shelf", resources=[shelf])], secret_key="x" * 40
+    ).test_client()
+    with client.application.app_context():
+        names = {"Engines": "Zuse", "Looms": "Ada"}
+        db.session.add_all([Book(title=title, author=Author(name=name)) for title, name in names.items()])
+        db.session.add(Book(title="Anonymous"))
+        db.session.commit()
+    page = client.get("/shelf/")
+    assert titles(page) == ["Engines", "Looms", "Anonymous"]
+    assert 'href="/shelf/?sort=author.name"' in page.text
+    assert titles(client.get("/shelf/?sort=author.name")) == ["Looms", "Engines", "Anonymous"]
+    assert titles(client.get("/shelf/?sort=-author.name")) == ["Engines", "Looms", "Anonymous"]
+    assert 'href="/shelf/?sort=-author.name"' in client.get("/shelf/?sort=author.name").text

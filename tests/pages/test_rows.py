@@ -134,3 +134,15 @@ def test_a_row_of_somebody_else_is_404(reader, path):
 def test_a_change_without_a_token_is_refused(app, editor):
     assert editor.client.post("/books/1/delete").status_code == 400
     assert stored(app, Book, 1) is not None
+
+
+def test_one_input_can_be_asked_about_without_saving(app, editor):
+    token = token_of(editor.get("/books/new").text)
+    for path in ("/books/new", "/books/1/edit"):
+        for name, errors in {"pages": ["Must be at least 1."], "title": [], "nonsense": []}.items():
+            asked = editor.client.post(
+                path, data={**token, "title": "Bridges", "pages": "0"}, headers={"X-Flaskkit-Check": name}
+            )
+            assert asked.json == {"errors": errors}
+    assert stored(app, Book, 1).title == "Engines"
+    assert stored(app, Book, 3) is None

@@ -1,0 +1,106 @@
+"""Speech: how something is said to the visitor. This one is English, in UTC; feature `i18n` has the others."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import current_app
+
+
+class Speech:
+    """English, with moments in UTC and numbers as programs write them."""
+
+    @property
+    def language(self) -> str:
+        """The tag of the language, for ``lang`` in HTML."""
+        return "en"
+
+    @property
+    def direction(self) -> str:
+        """Where lines begin: "ltr" or "rtl"."""
+        return "ltr"
+
+    @property
+    def languages(self) -> list[tuple[str, str]]:
+        """The languages to choose from: (tag, its own name). Empty where there is no choice."""
+        return []
+
+    @property
+    def here(self) -> str:
+        """The address to come back to from choosing another language, or ""."""
+        return ""
+
+    @property
+    def script(self) -> str:
+        """The address of a script that belongs on every page, or ""."""
+        return ""
+
+    @property
+    def zoned(self) -> bool:
+        """Whether visitors have different time zones."""
+        return False
+
+    @property
+    def zone_name(self) -> str:
+        """The time zone in which moments are shown and typed."""
+        return "UTC"
+
+    def gettext(self, message: str) -> str:
+        """Return *message* in the language."""
+        return message
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """Return *one* or *many*, as *number* asks for."""
+        return one if number == 1 else many
+
+    def count(self, number: int) -> str:
+        """Return how many there are of something: "28,285"."""
+        return f"{number:,}"
+
+    def number(self, value: Any) -> str:
+        """Return a value of a column of numbers."""
+        return str(value)
+
+    def date(self, value: date) -> str:
+        """Return a day; of a moment with a time zone, the day that it is for the visitor."""
+        if isinstance(value, datetime):
+            value = self.local(value).date()
+        return value.isoformat()
+
+    def moment(self, value: datetime) -> str:
+        """Return a moment, to the minute, with its time zone."""
+        return value.strftime("%Y-%m-%d %H:%M UTC")
+
+    def local(self, moment: datetime, zone: str = "") -> datetime:
+        """Return *moment* as the clock shows it in *zone*, or else the visitor's; one without a time zone as it is."""
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+    def instant(self, typed: datetime, zone: str = "") -> datetime:
+        """Return the moment, in UTC, at which the clock in *zone*, or else the visitor's, shows *typed*.
+
+        Raises:
+            ValueError: it never does, because the clocks are put forward.
+        """
+        return typed.replace(tzinfo=UTC)
+
+    def without_user(self) -> None:
+        """From now on do not ask who the visitor is: that may be just what cannot be found out."""
+
+    def value(self, value: Any) -> str:
+        """Return what stands in the middle of a text."""
+        spoken = getattr(value, "_filled", None)
+        return spoken(self) if spoken is not None else str(value)
+
+
+ENGLISH = Speech()
+
+
+def speech() -> Speech:
+    """Return how the current app speaks to the visitor."""
+    try:
+        found: Speech = current_app.extensions.get("flaskkit.speech", ENGLISH)
+    except RuntimeError:
+        # Outside of an app. Asked so, because asking first would take as long again.
+        return ENGLISH
+    return found

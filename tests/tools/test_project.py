@@ -1,0 +1,308 @@
+"""flask kit add, dev and upgrade, in a project that flaskkit new made."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from flaskkit import Config, create_app, scaffold
+from flaskkit.scaffold import code, main, upgrade
+from flaskkit.scaffold.changes import with_entry
+from flaskkit.scaffold.columns import column_of
+
+BIN = Path(sys.executable).parent
+
+
+class Project:
+    """A folder in which commands are run as a user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def environ(self):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_", "PYTEST_"))}
+        return kept | {"APP_ENV": "development", "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def run(self, *command, fails=False):
+        done = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def flask(self, *arguments, fails=False):
+        return self.run(sys.executable, "-m", "flask", *arguments, fails=fails)
+
+    def texts(self):
+        kept = [one for one in self.folder.rglob("*") if one.suffix in (".py", ".toml") and one.is_file()]
+        return {str(file.relative_to(self.folder)): file.read_text() for file in kept}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["new", "shop"])
+    assert done.exit_code == 0, done.output
+    return Project(tmp_path / "shop")
+
+
+def test_a_project_grows_and_passes_its_own_tests_lint_and_types(project):
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.flask("kit", "add", "resource", "Category", "name:str:unique")
+    project.flask("db", "upgrade")
+    review = [
+        "kit",
+        "add",
+        "resource",
+        "Review",
+        "title",
+        "stars:int",
+        "price:decimal",
+        "seen:date:optional",
+    ]
+    review += ["product:ref", "category:ref"]
+
+    before = project.texts()
+    shown = project.flask(*review, "author:ref:User:optional", "more:json", "--dry-run")
+    assert project.texts() == before
+    assert '+    category_id: Mapped[int] = mapped_column(ForeignKey("categories.id"), index=True)' in shown
+    assert "+from flaskkit import IntegerKey, Model, Resource, Timestamps, User, login, public" in shown
+    assert '+    assert_isolated(app, changed=["products", "categories", "reviews"])' in shown
+    assert '+module = Module("shop", resources=[products, categories, reviews])' in shown
+    assert 'flask db migrate -m "Add reviews"' in shown
+
+    project.flask(*review)
+    project.flask("db", "upgrade")
+    grown = project.texts()
+    assert "Nothing is changed" in project.flask(*review)
+    assert project.texts() == grown
+    assert {"shop/reviews.py", "tests/test_reviews.py"} <= grown.keys()
+    assert len([path for path in grown if path.startswith("migrations/versions/")]) == 3
+
+    project.flask("kit", "add", "module", "blog")
+    project.flask("kit", "add", "feature", "files")
+    settings = tomllib.loads((project.folder / "app.toml").read_text())
+    assert settings["modules"] == ["shop", "blog"]
+    assert settings["features"][-1] == "files"
+
+    project.run(sys.executable, "-m", "pytest", "-q")
+    project.run(str(BIN / "ruff"), "format", "--check", ".")
+    project.run(str(BIN / "ruff"), "check", ".")
+    project.run(str(BIN / "mypy"), "shop", "blog", "tests", "wsgi.py")
+    # What it made is sound: nothing but what only a server decides.
+    assert json.loads(project.flask("kit", "check", "--json"))["findings"] == []
+    _serves(project)
+
+
+def _serves(project):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = taken.getsockname()[1]
+        told = json.loads(project.flask("kit", "dev", "--port", str(busy), "--json"))
+        assert told["port"] > busy
+        assert told["places"]["mail that was sent"].endswith("/_mail/")
+        assert told["database"][1] == "Its tables are as the models say."
+        assert "Nobody can log in yet" in told["log in"][0]
+        command = [sys.executable, "-m", "flask", "kit", "dev", "--port", str(busy), "--no-reload"]
+        server = subprocess.Popen(
+            command,
+            cwd=project.folder,
+            env=project.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            page = _answer(f"http://127.0.0.1:{told['port']}/products/", server)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            output, _ = server.communicate(timeout=60)
+    assert 'class="flaskkit-debugbar"' in page
+    assert f"http://127.0.0.1:{told['port']}/api/docs" in output
+
+
+def _answer(url, server):
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                return answer.read().decode()
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.2)
+    raise AssertionError("The server gave no answer.")
+
+
+class Part:
+    """Stands for a model."""
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("size:inti", "'inti' is no type. Did you mean 'int'?"),
+        ("owner:ref:Prt", "there is no model Prt. Did you mean 'Part'?"),
+        ("owner:ref", "Add it first: flask kit add resource Owner name:str"),
+        ("id:int", "'id' is there already"),
+        ("class:int", "'class' is no name for a column"),
+        ("size:int:uniqe", "'uniqe' is no rule. Did you mean 'unique'?"),
+    ],
+)
+def test_a_column_that_cannot_be_read_is_told(column, told):
+    with pytest.raises(click.ClickException) as refused:
+        column_of(column, {"Part": Part})
+    assert told in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["resource", "part", "size:int"], "'part' is no name for a model"),
+        (["resource", "Part"], "Which columns?"),
+        (["resource", "Part", "size:int"], "No module of this app is in a package below this folder."),
+        (["feature", "fils"], "There is no feature 'fils'. Did you mean 'files'?"),
+        (["feature", "files"], "The features of this app come from code: add it there by hand."),
+        (["feature", "db"], "db is on already. Nothing is changed."),
+        (["module", "json"], "'json' is the name of another package."),
+    ],
+)
+def test_a_wrong_wish_is_refused(arguments, told, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    app = create_app(Config("shop", env="testing", features=["db"]))
+    assert told in app.test_cli_runner().invoke(args=["kit", "add", *arguments]).output
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_production_is_served_otherwise(tmp_path):
+    options = {"instance_path": str(tmp_path)}
+    app = create_app(
+        Config("shop", env="production", secret_key="5f0c9e71b2d8a46c3f5e70d1ab36c9e2", flask_options=options)
+    )
+    assert "This is production" in app.test_cli_runner().invoke(args=["kit", "dev"]).output
+
+
+@pytest.fixture
+def newer(tmp_path, monkeypatch):
+    """A flaskkit whose templates are of the next generation: another Makefile, another model, one more file."""
+    templates = Path(scaffold.__file__).parent / "templates"
+    folder = tmp_path / "flaskkit_newer" / "templates"
+    shutil.copytree(templates, folder)
+    shutil.copytree(folder / "1", folder / "2")
+    for name, old, new in [
+        ("Makefile.jinja", "$(BIN)/pytest\n", "$(BIN)/pytest --quiet\n"),
+        ("package/__init__.py.jinja", "String(80)", "String(100)"),
+        ("gitignore.jinja", ".env\n", ".env\n*.log\n"),
+    ]:
+        file = folder / "2" / name
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+    (folder / "2" / "notes.jinja").write_text("How to go on.\n")
+
+    def environment(generation=2):
+        return made_by(generation, loader=jinja2.FileSystemLoader(folder / str(generation)))
+
+    import jinja2
+
+    def made_by(_generation, loader):
+        return jinja2.Environment(
+            loader=loader,
+            keep_trailing_newline=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+
+    monkeypatch.setattr(scaffold, "templates", environment)
+    monkeypatch.setattr(upgrade, "SCAFFOLD", 2)
+    monkeypatch.setattr(scaffold, "FILES", {**scaffold.FILES, "notes": "NOTES.md"})
+    monkeypatch.setattr(scaffold.files, "__kwdefaults__", {"scaffold": 2, "requirement": ""})
+
+
+def test_an_upgrade_loses_no_edit(project, newer, monkeypatch):
+    monkeypatch.chdir(project.folder)
+    makefile, package = Path("Makefile"), Path("shop/__init__.py")
+    makefile.write_text(makefile.read_text() + "\nmine:\n\techo mine\n")
+    package.write_text(package.read_text().replace("String(80)", "String(60)"))
+    Path(".gitignore").unlink()
+    before = {path: Path(path).read_text() for path in ("Makefile", "shop/__init__.py", "pyproject.toml")}
+
+    shown = CliRunner().invoke(upgrade.upgrade)
+    assert {path: Path(path).read_text() for path in before} == before
+    assert "+\t$(BIN)/pytest --quiet" in shown.output
+    assert "shop/__init__.py" in shown.output
+
+    done = CliRunner().invoke(upgrade.upgrade, ["--apply"])
+    assert done.exit_code == 1
+    assert "look for <<<<<<<:\n  shop/__init__.py" in done.output
+    assert ".gitignore changes, but you removed it." in done.output
+    assert not Path(".gitignore").exists()
+    assert makefile.read_text().endswith("\nmine:\n\techo mine\n")
+    assert "pytest --quiet" in makefile.read_text()
+    assert {"String(60)", "String(100)"} <= {
+        *package.read_text().replace(",", " ").split("mapped_column(")[1].split()
+    } | {part.split(",")[0] for part in package.read_text().split("mapped_column(")}
+    assert Path("NOTES.md").read_text() == "How to go on.\n"
+    assert tomllib.loads(Path("pyproject.toml").read_text())["tool"]["flaskkit"]["scaffold"] == 2
+    assert "There is nothing to upgrade." in CliRunner().invoke(upgrade.upgrade).output
+
+
+def test_an_upgrade_needs_to_know_what_made_the_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "no table [tool.flaskkit]" in CliRunner().invoke(upgrade.upgrade).output
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('x = ["a"]\n', 'x = ["a", "b"]\n'),
+        ("x = []\n", 'x = ["b"]\n'),
+        ('x = [\n    "a",\n]\n', 'x = [\n    "a",\n    "b",\n]\n'),
+        ('x = ["b"]\n', 'x = ["b"]\n'),
+    ],
+)
+def test_an_entry_of_toml_is_added_in_place(before, after):
+    assert with_entry(before, "x", "b") == after
+
+
+def test_an_entry_that_cannot_be_added_is_told():
+    with pytest.raises(click.ClickException, match="no line x = "):
+        with_entry("y = 1\n", "x", "b")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("module = Module('é', resources=[a])\n", "module = Module('é', resources=[a, b])\n"),
+        ("module = Module('s', resources=[a,\n  c,\n])\n", "module = Module('s', resources=[a,\n  c, b,\n])\n"),
+        ("module = Module('s', resources=[])\n", "module = Module('s', resources=[b])\n"),
+        ("module = Module('s')\n", "module = Module('s', resources=[b])\n"),
+    ],
+)
+def test_a_resource_is_added_to_its_module(before, after):
+    assert code.with_resource(before, "b") == after
+
+
+def test_an_import_is_added_behind_the_others():
+    assert (
+        code.with_import('"""Doc."""\nx = 1\n', "from shop.b import b") == '"""Doc."""\n\nfrom shop.b import b\nx = 1\n'
+    )
+    assert code.with_import("import os\n", "from shop.b import b") == "import os\n\nfrom shop.b import b\n"
+    assert (
+        code.with_import("from shop.a import a\n", "from shop.b import b")
+        == "from shop.a import a\nfrom shop.b import b\n"
+    )
