@@ -24,7 +24,7 @@ STATEMENT_TIMEOUT = 30
 LOCK_TIMEOUT = 5
 IDLE_TIMEOUT = 60
 
-# Notice a server's machine that vanished, while sending (4 s) and while waiting for an answer (25 s).
+# Notice a server's machine that vanished, while a request sends (4 s) and while it waits for an answer (25 s).
 _KEEPALIVE = {"tcp_user_timeout": 4000, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 
 
@@ -93,6 +93,7 @@ def prepare(engine: Engine, options: Mapping[str, Any]) -> None:
     *options* are those that it was made with.
     """
     event.listen(engine, "handle_error", _tell_commands)
+    event.listen(engine, "do_connect", _be_patient)
     if "pool_pre_ping" not in options:
         watch(engine)
     if engine.dialect.name == "sqlite":
@@ -102,6 +103,17 @@ def prepare(engine: Engine, options: Mapping[str, Any]) -> None:
     elif engine.dialect.name in ("mysql", "mariadb"):
         is_mariadb = bool(getattr(engine.dialect, "is_mariadb", False))
         event.listen(engine, "connect", _limit_mariadb if is_mariadb else _limit_mysql_or_mariadb)
+
+
+def _be_patient(_dialect: Any, _record: Any, _args: Any, options: dict[str, Any]) -> None:
+    """Outside of requests, give a server the time of a statement that does not read what is sent.
+
+    Linux ends a connection after the user timeout of TCP (RFC 5482) even when the other side is there and only busy:
+    a command that stores many rows would fail whenever the server writes its checkpoint.
+    """
+    ours = options.get("tcp_user_timeout") == _KEEPALIVE["tcp_user_timeout"]
+    if ours and not has_request_context():
+        options["tcp_user_timeout"] = STATEMENT_TIMEOUT * 1000
 
 
 def _tell_commands(context: Any) -> None:

@@ -198,6 +198,18 @@ def test_a_slow_server_whose_connections_answer_is_not_given_up(client):
     assert client.get("/slow").status_code == 200
 
 
+def test_a_command_that_sends_much_outlives_a_server_that_is_busy_for_seconds(client, relay):
+    rows = [{"name": "x" * 1000}] * 20_000
+    with client.application.app_context(), db.engine.begin() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE busy (name varchar(1000))"))
+        relay.freeze()
+        busy = threading.Timer(6, relay.thaw)
+        busy.start()
+        connection.execute(text("INSERT INTO busy VALUES (:name)"), rows)
+        assert connection.scalar(text("SELECT count(*) FROM busy")) == len(rows)
+        busy.join()
+
+
 def test_a_connection_stays_the_same_while_the_server_is_well(client, relay):
     client.application.add_url_rule("/me", "me", lambda: str(db.session.scalar(text(ME[db.engine.name]))))
     first = client.get("/me").text

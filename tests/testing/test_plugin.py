@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 APP = """
 features = ["db", "migrate", "forms", "auth", "mail", "api", "pages", "limits"]
@@ -39,6 +40,7 @@ module = Module("depot", resources=[crates])
 
 CONFTEST = """
 import pytest
+from sqlalchemy import make_url
 from flaskkit import db
 
 
@@ -57,6 +59,7 @@ TESTS = """
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import make_url
 from depot import Crate
 from flaskkit import User, send_mail
 from flaskkit.testing import count_queries, no_lazy_loads
@@ -128,6 +131,10 @@ def test_a_role_may_be_named_more_than_once(as_user, app):
 
 def in_folder(folder: Path, *command: str, **environ: str) -> str:
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "COV_", "PYTEST_"))}
+    if server := outside.get("FLASKKIT_TEST_URL"):
+        # Its workers are called as ours are, and so would their databases be.
+        own = make_url(server).set(database=f"depot_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+        outside["FLASKKIT_TEST_URL"] = own.render_as_string(hide_password=False)
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=folder, env=outside | environ, capture_output=True, text=True, check=False
     )
