@@ -14,7 +14,7 @@
 A comment such as <!-- not run: needs the network --> before a block leaves it out, with the reason. One with
 <!-- runs with: FLASKKIT_POSTGRES_URL --> runs where that variable names a server; where it says postgresql://shop:secret@127.0.0.1/shop
 the URL of a new database there is used.
-At the end each written Python file must be importable.
+At the end each written Python file must be importable, where all servers are there.
 """
 
 from __future__ import annotations
@@ -71,6 +71,11 @@ def blocks(page: Path) -> Iterator[Block]:
             yield Block(found["language"], found["text"], line, name["name"] if name else "")
 
 
+def servers_of(page: Path) -> set[str]:
+    """Return the variables that *page* needs to run as a whole."""
+    return {found["server"] for found in FENCE.finditer(page.read_text("utf-8")) if found["server"]}
+
+
 def main(page: Path) -> None:
     # A module, since annotations are looked up in the module of their class.
     module = sys.modules["page"] = ModuleType("page")
@@ -79,8 +84,8 @@ def main(page: Path) -> None:
     port = free_port()
     # Lines in a console are found as a reader's would be: with the programs of this Python, and this folder.
     programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    if warm := os.environ.get("WARM_SOCKET"):  # see warm.py
-        programs.insert(0, str(Path(warm).parent / "bin"))
+    if warm := os.environ.get("WARM_PROGRAMS"):  # see warm.py
+        programs.insert(0, warm)
     os.environ["PATH"] = os.pathsep.join(programs)
     os.environ |= {"FLASK_RUN_PORT": port, "PYTHONPATH": os.pathsep.join([".", os.environ.get("PYTHONPATH", "")])}
     sys.path.insert(0, "")
@@ -103,7 +108,8 @@ def main(page: Path) -> None:
                 for line in block.text.replace("\\\n", "").splitlines():
                     if line.startswith("$ "):
                         type_in(with_others(line[2:], replaced), port, servers)
-        for file in written:
+        # Without the server, what a page prepares for it may be missing.
+        for file in written if all(server in os.environ for server in servers_of(page)) else ():
             name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             subprocess.run(["python", "-c", f"import {name}"], check=True)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from flaskkit.db.engine import understood
+from tests.warm import warm
 
 MODELS = """
 from sqlalchemy import ForeignKey
@@ -37,8 +37,8 @@ app = create_app(config)
 class Project:
     """A folder with an app, in which ``flask`` is run as a user would."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url: str, programs: Path) -> None:
+        self.folder, self.url, self.programs = folder, url, programs
         self.write("app.py", APP)
         self.write("shop.py", MODELS)
 
@@ -46,8 +46,8 @@ class Project:
         (self.folder / name).write_text(text)
 
     def flask(self, *arguments, fails=False):
-        environ = {**os.environ, "APP_DB_URL": self.url, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "flask", "--app", "app", *arguments]
+        environ = {**os.environ, "APP_DB_URL": self.url}
+        command = [self.programs / "flask", "--app", "app", *arguments]
         done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
         assert (done.returncode != 0) == fails, said
@@ -57,7 +57,7 @@ class Project:
     def python(self, code):
         code = f"from app import app\nfrom shop import *\nfrom flaskkit import db\nwith app.app_context():\n    {code}"
         environ = {**os.environ, "APP_DB_URL": self.url}
-        command = [sys.executable, "-c", code]
+        command = [self.programs / "python", "-c", code]
         done = subprocess.run(command, cwd=self.folder, env=environ, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
@@ -66,9 +66,18 @@ class Project:
         return sorted(self.folder.glob("migrations/versions/*.py"))
 
 
+@pytest.fixture(scope="module")
+def programs():
+    """The folder of `flask` and `python`. What they have imported declares no model."""
+    # Files change within a second, which bytecode would not show.
+    environ = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    with warm(environ, ["flask.cli", "flask_migrate", "flask_smorest", "flask_sqlalchemy", "flaskkit.app"]) as folder:
+        yield folder
+
+
 @pytest.fixture
-def project(tmp_path, database_url):
-    return Project(tmp_path, database_url)
+def project(tmp_path, database_url, programs):
+    return Project(tmp_path, database_url, programs)
 
 
 def test_a_project_lives_with_migrations(project):

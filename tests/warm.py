@@ -1,7 +1,6 @@
-"""A process that has imported what pages need, and forks for each page and each `flask` and `python` in it.
+"""A process that has imported much, and forks for each `flask` and `python` that is run.
 
-    Warm(folder)                 starts it; its socket, and programs called `flask` and `python`, are in *folder*
-    .run(page, in_folder)        runs the examples of one page there   ->  exit code and output
+    with warm(environ, imports) as programs     it runs; programs called `flask` and `python` are in that folder
 
 What a reader types is what runs: both are found in PATH, take arguments, folder, environment and pipes, and end with
 an exit code. They only do not import Flask and SQLAlchemy anew each time, which takes longer than all else together.
@@ -9,19 +8,18 @@ an exit code. They only do not import Flask and SQLAlchemy anew each time, which
 
 from __future__ import annotations
 
-import array
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-
-HERE = Path(__file__).parent
-SOCKET = "WARM_SOCKET"
 
 # The text of both: hands over what it was given, passes SIGTERM on, and ends as the other end says.
 SHIM = """#!{python} -IS
@@ -39,46 +37,30 @@ with socket.socket(socket.AF_UNIX) as there:
 """
 
 
-class Warm:
-    """The process, from the side of the tests."""
-
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self.path = str(folder / "socket")
-        (folder / "bin").mkdir()
+@contextmanager
+def warm(environ: dict[str, str], imports: Sequence[str]) -> Iterator[Path]:
+    """Give the folder of both programs, while a process stands behind them that was started with *environ*."""
+    # The path of a socket is short, that of pytest's folders may be long. Nothing that a program writes may be in
+    # this folder, or a program could import it.
+    with tempfile.TemporaryDirectory(prefix="warm") as folder:
+        path, programs = str(Path(folder) / "socket"), Path(folder) / "bin"
+        programs.mkdir()
         for name in ("flask", "python"):
-            program = folder / "bin" / name
-            program.write_text(SHIM.format(python=sys.executable, path=self.path), "utf-8")
+            program = programs / name
+            program.write_text(SHIM.format(python=sys.executable, path=path), "utf-8")
             program.chmod(0o755)
-        self.environ = {**environ, SOCKET: self.path}
-        # Nothing that a page writes may be in this folder, or a page could import it.
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", __file__, self.path], cwd=folder, env=environ, stdout=subprocess.PIPE
-        )
-        assert self.process.stdout
-        assert self.process.stdout.readline() == b"ready\n"
-
-    def run(self, page: Path, folder: Path) -> tuple[int, str]:
-        """Run the examples of *page* in *folder*."""
-        with socket.socket(socket.AF_UNIX) as there, open(folder / ".output", "w+", encoding="utf-8") as output:
-            there.connect(self.path)
-            call = json.dumps(["page", [str(page)], str(folder), self.environ]).encode()
-            fds = array.array("i", [output.fileno()] * 3)
-            there.sendmsg([len(call).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
-            there.sendall(call)
-            answers = there.makefile()
-            answers.readline()
-            code = int(answers.readline() or 1)
-            output.seek(0)
-            return code, output.read()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.communicate()
+        command = [sys.executable, "-W", "error", __file__, path, *imports]
+        with subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            yield programs
+            process.terminate()
 
 
-def serve(path: str) -> None:
+def serve(path: str, imports: Sequence[str]) -> None:
     """Fork for each call that comes, until somebody ends this process or the one that started it is gone."""
-    warm_up()
+    for name in imports:
+        import_module(name)
     with socket.socket(socket.AF_UNIX) as here:
         here.bind(path)
         here.listen()
@@ -96,20 +78,6 @@ def serve(path: str) -> None:
                 here.close()
                 os._exit(answer(there))
             there.close()
-
-
-def warm_up() -> None:
-    """Import what most pages need, and no app."""
-    import flask.cli  # noqa: F401
-    import flask_migrate  # noqa: F401
-    import pytest  # noqa: F401
-    import run_page  # noqa: F401
-    import sqlalchemy.dialects.sqlite  # noqa: F401
-
-    import flaskkit
-
-    for name in flaskkit.__all__:
-        getattr(flaskkit, name)
 
 
 def answer(there: socket.socket) -> int:
@@ -131,7 +99,7 @@ def answer(there: socket.socket) -> int:
 
 
 def ended(what: str, arguments: Sequence[str]) -> int:
-    """Run a page, `flask` or `python` to its end and return the exit code."""
+    """Run `flask` or `python` to its end and return the exit code."""
     import atexit
     import threading
 
@@ -150,12 +118,6 @@ def ended(what: str, arguments: Sequence[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     return code
-
-
-def page(arguments: Sequence[str]) -> None:
-    import run_page
-
-    run_page.main(Path(arguments[0]))
 
 
 def flask(arguments: Sequence[str]) -> None:
@@ -183,7 +145,7 @@ def python(arguments: Sequence[str]) -> None:
         runpy.run_path(first, run_name="__main__")
 
 
-WHAT = {"page": page, "flask": flask, "python": python}
+WHAT = {"flask": flask, "python": python}
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(sys.argv[1], sys.argv[2:])
