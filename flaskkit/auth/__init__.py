@@ -105,6 +105,16 @@ class Auth(Feature):
         7 * 24 * 3600, help="How long a session lasts in all, in seconds, unless it is to stay logged in."
     )
 
+    confirm_email_lasts: int = setting(
+        24 * 3600, help="How long the link that confirms an address is good, in seconds."
+    )
+    code_lasts: int = setting(
+        600, help="How long the six digits that confirm an address are good at most, in seconds; up to 600."
+    )
+    reset_password_lasts: int = setting(1800, help="How long the link to a new password is good, in seconds.")
+    change_email_lasts: int = setting(3600, help="How long the link that confirms another address is good, in seconds.")
+    invitation_lasts: int = setting(7 * 24 * 3600, help="How long an invitation is good, in seconds.")
+
     password_length: int = setting(8, help="How many characters a new password has at least; from 8 to 64.")
 
     undeclared: Literal["auto", "refuse", "report", "allow"] = setting(
@@ -121,9 +131,11 @@ class Auth(Feature):
             for name, value in (("confirm", self.confirm), ("sign_up", self.sign_up)):
                 if value in ("optional", "required", "invitation"):
                     yield f"{name!r} of feature 'auth' is {value!r}, which needs feature 'mail'. Switch it on."
-        for name in ("remember", "session_idle", "session_longest"):
+        for name in ("remember", "session_idle", "session_longest", *(one for one in vars(self) if "_lasts" in one)):
             if getattr(self, name) < 60:
                 yield f"{name!r} of feature 'auth' is {getattr(self, name)}; it must be at least 60 seconds."
+        if self.code_lasts > 600:
+            yield f"'code_lasts' of feature 'auth' is {self.code_lasts}; it must be at most 600 seconds."
         yield from self._mistaken_factors()
         if not self.user_model:
             yield from self._mistakes_in_names(None)

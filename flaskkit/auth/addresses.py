@@ -93,7 +93,7 @@ def change(values: dict[str, Any]) -> Outcome:
     with together():
         if accounts.by_email(address) is None:
             link = mailer().url("auth.confirm_new_email", token=links.token_for("change_email", user, email=address))
-            mailer().send(address, "change_email", link=link, old=user.email)
+            mailer().send(address, "change_email", link=link, old=user.email, lasts=links.lasts("change_email"))
         else:
             mailer().send(address, "address_taken", login=mailer().url("auth.login"))
         mailer().send(user.email, "change_email_asked", new=address)

@@ -30,8 +30,8 @@ from flaskkit.db.models import now
 from flaskkit.db.transactions import together
 from flaskkit.errors import Conflicting
 from flaskkit.texts import say
+from flaskkit.texts.speech import ENGLISH
 
-LASTS = timedelta(days=7)
 _HERE = {"synchronize_session": False}
 
 
@@ -53,7 +53,7 @@ def model() -> Any:
 
 
 def invite(email: str, roles: Sequence[str] = ()) -> str:
-    """Send an invitation, and return its link, which is good for seven days. An older one is void.
+    """Send an invitation, and return its link. An older one is void.
 
     Raises:
         ValueError: what is given is no address, or the address of a user. Rejected: a role cannot be called so.
@@ -64,13 +64,16 @@ def invite(email: str, roles: Sequence[str] = ()) -> str:
     if accounts.by_email(address) is not None:
         raise ValueError(f"There is a user {address!r} already.")
     accounts.check_role_names(roles)
+    lasting = links.lasts("invitation")
     link = str(mailer().url("auth.accept_invitation", token=secret))
     with together():
         over = or_(stored.email == address, stored.expires_at <= now())
         db.session.execute(delete(stored).where(over), execution_options=_HERE)
         lines = "\n".join(dict.fromkeys(roles))
-        db.session.add(stored(email=address, roles=lines, digest=digest(secret), expires_at=now() + LASTS))
-        mailer().send(address, "invitation", link=link)
+        db.session.add(
+            stored(email=address, roles=lines, digest=digest(secret), expires_at=now() + timedelta(seconds=lasting))
+        )
+        mailer().send(address, "invitation", link=link, lasts=lasting)
         tell("invitation_sent", invited=address, roles=[*roles])
     return link
 
@@ -147,7 +150,9 @@ def invite_command(email: str, roles: tuple[str, ...]) -> None:
         link = invite(email, roles)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"Invited {normal_email(email)}{', with ' + ', '.join(roles) if roles else ''}. Good for seven days:")
+    with_roles = f", with {', '.join(roles)}" if roles else ""
+    lasting = ENGLISH.duration(links.lasts("invitation"))
+    click.echo(f"Invited {normal_email(email)}{with_roles}. It is good for {lasting}:")
     click.echo(link)
 
 

@@ -30,14 +30,9 @@ from flaskkit.db.engine import WRITE
 from flaskkit.errors import WrongCredentials
 from flaskkit.texts import say
 
-# How long each is good, in seconds.
-LIFETIMES = {
-    "confirm_email": 24 * 3600,
-    "reset_password": 1800,
-    "change_email": 3600,
-}
-# A code is good for this long, and at most twice as long.
-CODE_LIFETIME = 900
+# Nobody remembers when a code was made, so it is one of a part of its time. More parts would make that time more exact,
+# and more codes good at once.
+CODE_PARTS = 3
 OUTDATED = say("This link was used already, or is too old. Ask for a new one.")
 
 
@@ -71,7 +66,15 @@ def mailer() -> Any:
 def send_confirmation(user: Any) -> None:
     """Send *user* what confirms the address: a link, and a code where attempts are counted."""
     link = mailer().url("auth.confirm_email", token=token_for("confirm_email", user))
-    mailer().send(user.email, "confirm_email", link=link, code=code_for(user) if has_codes() else "")
+    code = code_for(user) if has_codes() else ""
+    at_least = lasts("code") * (CODE_PARTS - 1) // CODE_PARTS
+    lasting = {"lasts": lasts("confirm_email"), "code_lasts": at_least // 60 * 60 or at_least}
+    mailer().send(user.email, "confirm_email", link=link, code=code, **lasting)
+
+
+def lasts(purpose: str) -> int:
+    """Return how long what is made for *purpose* is good at most, in seconds."""
+    return int(getattr(current_app.extensions["flaskkit.auth"], f"{purpose}_lasts"))
 
 
 def has_codes() -> bool:
@@ -80,7 +83,7 @@ def has_codes() -> bool:
 
 
 def code_for(user: Any) -> str:
-    """Return six digits that confirm the address of *user*, for 15 to 30 minutes.
+    """Return six digits that confirm the address of *user*, for as long as the setting says, or a third less.
 
     There are only a million: whoever takes them must count the attempts.
     """
@@ -95,16 +98,16 @@ def is_code_of(user: Any, text: str) -> bool:
 
 def _read(purpose: str, token: str) -> dict[str, Any]:
     try:
-        values: dict[str, Any] = _serializer(purpose).loads(token, max_age=LIFETIMES[purpose])
+        values: dict[str, Any] = _serializer(purpose).loads(token, max_age=lasts(purpose))
     except (BadData, UnicodeError):
         raise outdated() from None
     return values
 
 
 def _codes(user: Any) -> Iterator[str]:
-    now = int(time.time() // CODE_LIFETIME)
+    now = int(time.time() // (lasts("code") / CODE_PARTS))
     for key in _keys()[::-1]:
-        for period in (now, now - 1):
+        for period in range(now, now - CODE_PARTS, -1):
             digest = hmac.digest(_as_bytes(key), f"flaskkit.auth.code {_mark(user)} {period}".encode(), "sha256")
             yield f"{int.from_bytes(digest[:8], 'big') % 1_000_000:06}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from flask import current_app, flash, make_response, redirect, request, url_for
@@ -11,11 +12,12 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, IntegerField, PasswordField
 from wtforms.validators import InputRequired, Optional
 
-from flaskkit.access import caller, login
+from flaskkit.access import caller, login, require
 from flaskkit.auth import sessions
 from flaskkit.auth.events import tell
 from flaskkit.auth.flows import Flow, Outcome, limits
 from flaskkit.auth.identity import bearer, current_session, end_other_sessions, end_session, renew_session
+from flaskkit.auth.policies import recently
 from flaskkit.auth.redirects import after_login, here_again
 from flaskkit.errors import ConfirmationRequired, Rejected, WrongCredentials
 from flaskkit.texts import say, say_many, spoken
@@ -62,14 +64,15 @@ def listed() -> list[dict[str, Any]]:
 
 
 def end_sessions(values: dict[str, Any]) -> Outcome:
-    """End one session of the caller, or all but this one.
+    """End one session of the caller, or all but this one. Any other than this one wants a fresh proof (ASVS 7.5.2).
 
     Raises:
-        Rejected: there is no such session.
+        Rejected: there is no such session. ConfirmationRequired: the caller has not just proved who they are.
     """
     user, key, here = caller().user, values["session"], current_session()
     where = url_for("auth.sessions")
     if values["others"]:
+        require(recently())
         count = end_other_sessions(user)
         return Outcome(
             to=where, message=say_many("%(num)s other session ended.", "%(num)s other sessions ended.", count)
@@ -77,6 +80,7 @@ def end_sessions(values: dict[str, Any]) -> Outcome:
     if here is not None and key == here.key:
         end_session()
         return Outcome(to=f"{request.script_root}/", message=say("You are logged out."))
+    require(recently())
     if key is None or not sessions.end_one(user, key):
         raise Rejected({"session": [say("You have no such session.")]})
     return Outcome(to=where, message=say("The session has ended."))
@@ -128,6 +132,7 @@ FLOWS = (
         title=say("Where you are logged in"),
         listed=say("Devices, and when they were last seen."),
         show=lambda: {"sessions": listed()},
+        refusals=[HTTPStatus.FORBIDDEN],
     ),
     Flow(
         "confirm_password",

@@ -10,11 +10,12 @@ from typing import Any
 
 import flask_babel
 import pytz
-from babel import Locale, dates, numbers
+from babel import Locale, dates, numbers, units
 from flask import g, has_request_context, request, url_for
 
 from flaskkit.i18n.visitor import Visitors, is_zone
 from flaskkit.texts import Speech, say
+from flaskkit.texts.speech import length_of
 
 
 class BabelSpeech(Speech):
@@ -92,6 +93,10 @@ class BabelSpeech(Speech):
         except OverflowError:
             return f"{said} UTC"
         return f"{said} {_zone_said(zone, there.utcoffset() or timedelta(), bool(there.dst()), locale)}"
+
+    def duration(self, seconds: int) -> str:
+        number, unit = length_of(seconds)
+        return units.format_unit(number, f"duration-{unit}", locale=_locale())
 
     def local(self, moment: datetime, zone: str = "") -> datetime:
         if moment.tzinfo is None:

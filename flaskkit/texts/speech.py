@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from flask import current_app
+
+
+def length_of(seconds: int) -> tuple[int, Literal["day", "hour", "minute", "second"]]:
+    """Return *seconds* in the longest unit that leaves no rest; a day is 24 hours still."""
+    if seconds % 86400 == 0 and seconds > 86400:
+        return seconds // 86400, "day"
+    if seconds % 3600 == 0:
+        return seconds // 3600, "hour"
+    return (seconds // 60, "minute") if seconds % 60 == 0 else (seconds, "second")
 
 
 class Speech:
@@ -71,6 +80,11 @@ class Speech:
     def moment(self, value: datetime) -> str:
         """Return a moment, to the minute, with its time zone."""
         return value.strftime("%Y-%m-%d %H:%M UTC")
+
+    def duration(self, seconds: int) -> str:
+        """Return how long something is: "10 minutes"."""
+        number, unit = length_of(seconds)
+        return f"{number} {unit}{'' if number == 1 else 's'}"
 
     def local(self, moment: datetime, zone: str = "") -> datetime:
         """Return *moment* as the clock shows it in *zone*, or else the visitor's; one without a time zone as it is."""

@@ -96,7 +96,7 @@ def test_six_digits_do_as_well_where_attempts_are_counted(made):
     client = site.client()
     sent = sign_up(site, client=client)
     assert sent.location == "/auth/confirm-code?email=new@example.com"
-    code = re.search(r"minutes: (\d{6})\n", outbox(site)[0].get_content())[1]
+    code = re.search(r"signed up: (\d{6})\n", outbox(site)[0].get_content())[1]
     wrong = f"{(int(code) + 1) % 1_000_000:06}"
     refused = post(site.client(), "confirm-code", {"email": "new@example.com", "code": wrong})
     assert (refused.status_code, refused.json["detail"]) == (401, "This code is wrong or too old.")
@@ -113,10 +113,11 @@ def test_there_are_no_codes_where_all_of_them_could_be_tried(asking):
     assert asking.client().get("/auth/confirm-code").status_code == 404
 
 
-@pytest.mark.parametrize(("seconds", "good"), [(800, True), (2000, False)])
-def test_a_code_is_good_for_a_quarter_of_an_hour(made, monkeypatch, seconds, good):
+@pytest.mark.parametrize(("seconds", "good"), [(399, True), (600, False)])
+def test_a_code_is_good_for_at_most_ten_minutes(made, monkeypatch, seconds, good):
     site = made(more=["mail", Limits()], auth=Auth(confirm="required"))
     sign_up(site)
+    assert "The code is good for 6 minutes." in outbox(site)[0].get_content()
     with site.app.app_context():
         found = accounts.by_email("new@example.com")
         code = links.code_for(found)
@@ -176,6 +177,14 @@ def test_a_link_is_of_no_use_after_a_change(site, ada, monkeypatch, change):
             db.session.delete(found)
         db.session.commit()
     assert post(site.client(), "reset-password", {"token": token(site, 0), "new_password": NEW}).status_code == 401
+
+
+def test_how_long_a_link_is_good_is_a_setting(made, monkeypatch):
+    site = made(more=["mail", "api"], auth=Auth(reset_password_lasts=120))
+    post(site.client(), "forgot-password", {"email": site.add()})
+    assert "The link is good for 2 minutes." in outbox(site)[0].get_content()
+    later(monkeypatch, 122)
+    assert post(site.client(), "reset-password", {"token": token(site), "new_password": NEW}).status_code == 401
 
 
 def test_a_bad_password_leaves_the_link_good(site, ada):
@@ -294,11 +303,13 @@ def test_without_mail_there_is_none_of_it(made):
 
 def test_settings_that_need_mail_say_so():
     with pytest.raises(ConfigError) as refused:
-        auth = Auth(sign_up="invitation", confirm="optional")
+        auth = Auth(sign_up="invitation", confirm="optional", code_lasts=900, invitation_lasts=0)
         create_app(Config("app", env="testing", features=["db", "forms", auth]))
     assert refused.value.mistakes == [
         "'confirm' of feature 'auth' is 'optional', which needs feature 'mail'. Switch it on.",
         "'sign_up' of feature 'auth' is 'invitation', which needs feature 'mail'. Switch it on.",
+        "'invitation_lasts' of feature 'auth' is 0; it must be at least 60 seconds.",
+        "'code_lasts' of feature 'auth' is 900; it must be at most 600 seconds.",
     ]
 
 

@@ -151,7 +151,7 @@ def sign_up(person: Person, email: str, *, code: bool) -> None:
     person.open("/auth/sign-up")
     person.fill("Sign up", f"We sent a mail to {email}.", **{"E-mail address": email, "Password": FIRST})
     if code:
-        digits = re.search(r"minutes: (\d{6})", person.mail_to(email))[1]
+        digits = re.search(r"signed up: (\d{6})", person.mail_to(email))[1]
         person.fill("Confirm", "Your address is confirmed.", Code=digits)
         return
     person.open(f"/auth/send-confirmation?email={email}")

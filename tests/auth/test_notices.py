@@ -35,7 +35,7 @@ def one_mail(site, to="ada@example.com"):
 def test_a_changed_password_is_told(site, ada):
     site.submit(site.logged_in(), "/auth/change-password", old_password=FIRST, new_password=SECOND)
     told = one_mail(site)
-    assert "Your account has a new password, and you are logged out everywhere." in told
+    assert "Your account has a new password, and all its other sessions have ended." in told
     assert "/auth/forgot-password" in told
     client = site.logged_in(password=SECOND)
     refused = site.submit(client, "/auth/change-password", old_password=FIRST, new_password=SECOND)

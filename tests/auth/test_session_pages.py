@@ -53,6 +53,28 @@ def test_all_others_are_ended_at_once(site):
     assert "2 other sessions ended." in client.get("/auth/sessions").text
 
 
+def test_only_who_has_just_proved_who_they_are_ends_other_sessions(site):
+    client, other = site.logged_in(), site.logged_in()
+    (there,) = (one["id"] for one in client.get("/api/auth/sessions").json["sessions"] if not one["current"])
+    with time_machine.travel(now() + timedelta(minutes=11), tick=False):
+        for body in ({"session": there}, {"others": True}):
+            refused = post(client, "sessions", body)
+            assert (refused.status_code, "insufficient_user_authentication" in refused.headers["WWW-Authenticate"]) == (
+                403,
+                True,
+            )
+        sent = client.post("/auth/sessions", data={"csrf_token": client.get("/token").text, "others": "y"})
+        assert sent.location == "/auth/confirm-password?next=/auth/sessions"
+        assert other.get("/who").text == "ada@example.com by session"
+        assert site.client().post("/api/auth/sessions", json={"others": True}, headers=site.token()).status_code == 403
+        site.submit(client, "/auth/confirm-password", password="correct horse")
+        assert post(client, "sessions", {"others": True}).status_code == 200
+        assert other.get("/who").text == "nobody"
+    with time_machine.travel(now() + timedelta(minutes=30), tick=False):
+        (here,) = (one["id"] for one in client.get("/api/auth/sessions").json["sessions"])
+        assert post(client, "sessions", {"session": here}).status_code == 200, "to log out takes no proof"
+
+
 def test_the_session_of_somebody_else_cannot_be_ended(site):
     site.add("eve@example.com")
     ada, eve = site.logged_in(), site.logged_in("eve@example.com")

@@ -94,7 +94,7 @@ def test_errors_and_mails_are_in_the_language(harbour):
     client.post("/auth/forgot-password", data={"email": "ada@example.com"}, headers=in_language("de"))
     mail = app.extensions["flaskkit.mail"].outbox[-1]
     assert mail["Subject"] == "Ein neues Passwort für Testapp"
-    assert "innerhalb von 30 Minuten" in mail.get_content()
+    assert "Der Link gilt 30 Minuten." in mail.get_content()
 
 
 def test_programs_are_spoken_to_in_english(harbour):
