@@ -76,7 +76,7 @@ def send_again(values: dict[str, Any]) -> Outcome:
     if user is not None and user.is_active and user.confirmed_at is None:
         links.send_confirmation(user)
     else:
-        mailer().send(address, "nothing_to_confirm", login=mailer().url("auth.login"))
+        mailer().send(user or address, "nothing_to_confirm", login=mailer().url("auth.login"))
     return after_sending(
         address, say("If there is something to confirm, a mail is on its way to %(address)s.", address=address)
     )
@@ -91,12 +91,14 @@ def change(values: dict[str, Any]) -> Outcome:
     user, address = caller().user, checked(values["email"])
     accounts.prove(user, values.get("password"))
     with together():
-        if accounts.by_email(address) is None:
+        taken_by = accounts.by_email(address)
+        if taken_by is None:
             link = mailer().url("auth.confirm_new_email", token=links.token_for("change_email", user, email=address))
-            mailer().send(address, "change_email", link=link, old=user.email, lasts=links.lasts("change_email"))
+            told = {"link": link, "old": user.email, "lasts": links.lasts("change_email")}
+            mailer().send(address, "change_email", reader=user, **told)
         else:
-            mailer().send(address, "address_taken", login=mailer().url("auth.login"))
-        mailer().send(user.email, "change_email_asked", new=address)
+            mailer().send(taken_by, "address_taken", login=mailer().url("auth.login"))
+        mailer().send(user, "change_email_asked", new=address)
     return Outcome(
         to=url_for("auth.account"),
         message=say("Open the link in the mail to %(address)s. Until then nothing changes.", address=address),

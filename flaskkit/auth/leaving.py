@@ -71,7 +71,7 @@ def delete_account(values: dict[str, Any]) -> Outcome:
             db.session.delete(user)
             db.session.flush()
             if mail is not None:
-                mail.send(email, "account_deleted")
+                mail.send(email, "account_deleted", reader=user)
     except IntegrityError:
         raise Conflicting({"": [KEPT]}, KEPT) from None
     end_session()

@@ -6,7 +6,7 @@
     code_for(user)                                 six digits, to be typed instead of a link
     is_code_of(user, text)
 
-    mailer().send(address, template, …)            feature `mail`
+    mailer().send(user, template, …)               feature `mail`
     send_confirmation(user)                        the mail that both go into
 
 Nothing is stored: a token holds a mark of the account's address and password, so that it fits once.
@@ -69,7 +69,7 @@ def send_confirmation(user: Any) -> None:
     code = code_for(user) if has_codes() else ""
     at_least = lasts("code") * (CODE_PARTS - 1) // CODE_PARTS
     lasting = {"lasts": lasts("confirm_email"), "code_lasts": at_least // 60 * 60 or at_least}
-    mailer().send(user.email, "confirm_email", link=link, code=code, **lasting)
+    mailer().send(user, "confirm_email", link=link, code=code, **lasting)
 
 
 def lasts(purpose: str) -> int:

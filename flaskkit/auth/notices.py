@@ -10,7 +10,10 @@ from typing import Any
 
 from flask import current_app
 
-# Event by template; the template knows ``event``, its details, and ``forgot``: where to take the account back.
+from flaskkit.db.models import now
+
+# Event by template; the template knows ``event``, its details, when it was, ``at``, and ``forgot``: where to take the
+# account back.
 TEMPLATES: Mapping[str, str] = {
     "email_changed": "email_changed",
     "password_changed": "password_changed",
@@ -30,10 +33,10 @@ def send(event: str, user: Any, details: Mapping[str, Any]) -> None:
     mailer = current_app.extensions.get("flaskkit.mail")
     if mailer is None or event not in TEMPLATES:
         return
-    known = {**details, "event": event, "old": details.get("before"), "new": user.email}
+    known = {**details, "event": event, "old": details.get("before"), "new": user.email, "at": now()}
     for address in dict.fromkeys(filter(None, (details.get("before"), user.email))):
         try:
-            mailer.send(address, TEMPLATES[event], forgot=mailer.url("auth.forgot_password"), **known)
+            mailer.send(address, TEMPLATES[event], reader=user, forgot=mailer.url("auth.forgot_password"), **known)
         except ValueError:
             # An address that was stored before anybody looked at it. The change is the user's to make all the same.
             current_app.logger.warning("User %s gets no mail about %s: the address is none.", user.id, event)

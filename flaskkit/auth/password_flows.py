@@ -47,7 +47,7 @@ def forgot_password(values: dict[str, Any]) -> Outcome:
     tell("password_reset_asked", user)
     if user is not None and user.is_active:
         link = mailer().url("auth.reset_password", token=links.token_for("reset_password", user))
-        mailer().send(user.email, "reset_password", link=link, lasts=links.lasts("reset_password"))
+        mailer().send(user, "reset_password", link=link, lasts=links.lasts("reset_password"))
     else:
         mailer().send(address, "no_account")
     return Outcome(

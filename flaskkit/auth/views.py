@@ -57,7 +57,8 @@ def sign_up(values: dict[str, Any]) -> Outcome:
     try:
         accounts.create(values["email"], values["password"], confirmed=False, then=links.send_confirmation)
     except Conflicting:
-        mailer().send(normal_email(values["email"]), "address_taken", login=mailer().url("auth.login"))
+        owner = accounts.by_email(values["email"]) or normal_email(values["email"])
+        mailer().send(owner, "address_taken", login=mailer().url("auth.login"))
     address = normal_email(values["email"])
     return after_sending(address, say("We sent a mail to %(address)s. Open the link in it.", address=address))
 

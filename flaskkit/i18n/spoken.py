@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +15,7 @@ import pytz
 from babel import Locale, dates, numbers, units
 from flask import g, has_request_context, request, url_for
 
-from flaskkit.i18n.visitor import Visitors, is_zone
+from flaskkit.i18n.visitor import READER, Visitors, is_zone
 from flaskkit.texts import Speech, say
 from flaskkit.texts.speech import length_of
 
@@ -121,6 +123,17 @@ class BabelSpeech(Speech):
             return found.astimezone(UTC)
         except OverflowError:
             return typed.replace(tzinfo=UTC)
+
+    @contextmanager
+    def to(self, reader: Any) -> Iterator[None]:
+        before = g.get(READER)
+        setattr(g, READER, reader)
+        flask_babel.refresh()
+        try:
+            yield
+        finally:
+            setattr(g, READER, before)
+            flask_babel.refresh()
 
     def without_user(self) -> None:
         g.flaskkit_i18n_nobody = True

@@ -3,6 +3,9 @@
     language    the user's attribute, else the cookie "language", else the header Accept-Language, else the default
     time zone   the user's attribute, else the cookie "timezone", else the default
 
+A mail is written to its reader: in the language and time zone of the user that they are, else in those of the visitor,
+unless that is another user, else in the default ones.
+
 What is not among the languages, or no time zone, counts as not said. Nobody is asked before something is to be said.
 """
 
@@ -20,6 +23,8 @@ from flaskkit.access import caller
 
 LANGUAGE = "language"
 TIMEZONE = "timezone"
+# Where ``flask.g`` holds who is spoken to in place of the visitor.
+READER = "flaskkit_i18n_reader"
 
 
 class Visitors:
@@ -30,9 +35,10 @@ class Visitors:
         self.attributes = {LANGUAGE: user_language, TIMEZONE: user_timezone}
 
     def locale(self) -> Locale | None:
-        """Return the language for this request; None for the default one."""
-        if not has_request_context():
-            return None
+        """Return the language for this request, or the reader; None for the default one."""
+        own = self._own(g.get(READER), LANGUAGE)
+        if own or not _is_visitor():
+            return self.locales.get(own)
         chosen = self._chosen(LANGUAGE)
         if chosen in self.locales:
             return self.locales[chosen]
@@ -40,8 +46,8 @@ class Visitors:
         return next(filter(None, map(self._closest, request.accept_languages.values())), None)
 
     def zone(self) -> str | None:
-        """Return the time zone for this request; None for the default one."""
-        zone = self._chosen(TIMEZONE) if has_request_context() else ""
+        """Return the time zone for this request, or the reader; None for the default one."""
+        zone = self._own(g.get(READER), TIMEZONE) or (self._chosen(TIMEZONE) if _is_visitor() else "")
         return zone if is_zone(zone) else None
 
     def tell(self, response: Response) -> Response:
@@ -65,16 +71,29 @@ class Visitors:
     def _chosen(self, what: str) -> str:
         depends = _depends_on()
         user = None if g.get("flaskkit_i18n_nobody") else caller().user
-        own = getattr(user, self.attributes[what], None)
-        if isinstance(own, str) and (own in self.locales if what == LANGUAGE else is_zone(own)):
+        own = self._own(user, what)
+        if own:
             return own
         depends.add("Cookie")
         return request.cookies.get(what, "")
+
+    def _own(self, user: Any, what: str) -> str:
+        """Return what *user* has chosen, or ""."""
+        own = getattr(user, self.attributes[what], None)
+        return own if isinstance(own, str) and (own in self.locales if what == LANGUAGE else is_zone(own)) else ""
 
 
 def is_zone(name: Any) -> bool:
     """Return whether *name* is one of the IANA time zones."""
     return isinstance(name, str) and name in pytz.all_timezones_set
+
+
+def _is_visitor() -> bool:
+    """Return whether it may be the visitor who is spoken to."""
+    if not has_request_context():
+        return False
+    reader = g.get(READER)
+    return reader is None or caller().user in (None, reader)
 
 
 def _depends_on(*headers: str) -> set[str]:

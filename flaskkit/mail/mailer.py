@@ -14,6 +14,7 @@ from flask import Flask, current_app, has_request_context, request
 from flaskkit.mail.backends import Backend, Envelope
 from flaskkit.mail.messages import composed
 from flaskkit.mail.outbox import Outbox
+from flaskkit.texts import speech
 
 
 class Mailer:
@@ -27,8 +28,11 @@ class Mailer:
         self.public_url = public_url
         self.queue = Outbox(app, backend)
 
-    def send(self, to: str, template: str, /, **values: Any) -> None:
-        """Send what the templates ``mail/<template>.txt`` and ``.html`` make of *values* to the address *to*.
+    def send(self, to: Any, template: str, /, *, reader: Any = None, **values: Any) -> None:
+        """Send what the templates ``mail/<template>.txt`` and ``.html`` make of *values* to *to*.
+
+        *to* is an address, or a user, who has one: then it is in the language and time zone of that user, where
+        feature `i18n` is on. *reader* is the user who reads it, where it goes to another address of theirs.
 
         It is sent after the commit of what the session of ``db`` has written, and not if that is rolled back; at
         once where nothing was written. Whatever goes wrong while it is sent is logged and tried again, and raises
@@ -38,7 +42,7 @@ class Mailer:
             ValueError: *to* is no address, or the template has no subject.
             jinja2.TemplateNotFound: there is no such template.
         """
-        self.queue.put(self.envelope(to, template, **values))
+        self.queue.put(self.envelope(to, template, reader=reader, **values))
 
     def url(self, endpoint: str, /, **values: Any) -> str:
         """Return the absolute address of *endpoint*, below the public URL: nothing of the request goes into it.
@@ -63,15 +67,17 @@ class Mailer:
         """What was sent, oldest first: by "memory" since the app was made; always empty with "smtp"."""
         return self.backend.sent
 
-    def envelope(self, to: str, template: str, /, **values: Any) -> Envelope:
+    def envelope(self, to: Any, template: str, /, *, reader: Any = None, **values: Any) -> Envelope:
         """Return what ``send`` would send. Raises as it does."""
         site = getattr(self.app.extensions.get("flaskkit.site"), "title", self.app.name)
-        message = composed(self.app, self.sender, to, template, {"url_for": self.url, "site": site, **values})
+        address, reader = (to, reader) if isinstance(to, str) else (to.email, reader or to)
+        with speech().to(reader):
+            message = composed(self.app, self.sender, address, template, {"url_for": self.url, "site": site, **values})
         recipient = message["To"].addresses[0].addr_spec
         return Envelope(self.sender.addr_spec, recipient, message.as_bytes())
 
 
-def send_mail(to: str, template: str, /, **values: Any) -> None:
+def send_mail(to: Any, template: str, /, *, reader: Any = None, **values: Any) -> None:
     """Send mail from the current app: see ``Mailer.send``.
 
     Raises:
@@ -80,7 +86,7 @@ def send_mail(to: str, template: str, /, **values: Any) -> None:
     mailer = current_app.extensions.get("flaskkit.mail")
     if mailer is None:
         raise RuntimeError("send_mail() needs feature 'mail', which is switched off.")
-    mailer.send(to, template, **values)
+    mailer.send(to, template, reader=reader, **values)
 
 
 def _local_url() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
@@ -97,6 +98,10 @@ class Speech:
             ValueError: it never does, because the clocks are put forward.
         """
         return typed.replace(tzinfo=UTC)
+
+    def to(self, reader: Any) -> AbstractContextManager[None]:
+        """While it lasts, speak to *reader*, a user object, who need not be the visitor; with None to the visitor."""
+        return nullcontext()
 
     def without_user(self) -> None:
         """From now on do not ask who the visitor is: that may be just what cannot be found out."""
