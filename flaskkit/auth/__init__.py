@@ -28,6 +28,7 @@ from flaskkit.auth import (
     events,
     identity,
     invitations,
+    languages,
     leaving,
     password_flows,
     session_flows,
@@ -56,7 +57,7 @@ class Auth(Feature):
 
     name: ClassVar[str] = "auth"
     requires: ClassVar[tuple[str, ...]] = ("db", "forms")
-    after: ClassVar[tuple[str, ...]] = ("api",)
+    after: ClassVar[tuple[str, ...]] = ("api", "i18n")
     tables: ClassVar[tuple[str, ...]] = (
         *("roles", "users", "users_roles", "users_sessions", "users_tokens"),
         *("users_totp", "users_recovery_codes", "users_identities", "users_passkeys", "users_invitations"),
@@ -263,6 +264,8 @@ class Auth(Feature):
         yield from self._more_flows(app)
         if "mail" in kit:
             yield from self._flows_by_mail(app)
+        if "i18n" in kit:
+            yield from languages.FLOWS
         if self.delete_account:
             yield from leaving.DELETING
 

@@ -2,7 +2,7 @@
 
 visitor.py       which language and which time zone the visitor has, and why
 spoken.py        how texts, numbers and moments are said in it
-choosing.py      POST /language: the visitor chooses
+choosing.py      POST /language: the visitor chooses; a user does so at auth/languages.py, too
 static/          the script that tells the time zone of a browser
 translations/    the catalogues; tests/i18n/catalogues.py writes them
 """

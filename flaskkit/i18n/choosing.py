@@ -10,10 +10,12 @@ pages of strangers need no session; requests that another site has caused are re
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from flask import Blueprint, abort, current_app, redirect, request
+import flask_babel
+from flask import Blueprint, Response, abort, after_this_request, current_app, redirect, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import ImmutableMultiDict
 
 from flaskkit.access import caller, public, requires
 from flaskkit.errors import Rejected
@@ -31,10 +33,28 @@ def pages(visitors: Visitors) -> Blueprint:
     def choose() -> ResponseReturnValue:
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
             abort(403, say("This was sent from another site."))
-        chosen = _chosen(visitors)
-        _keep_on_user(visitors, chosen)
-        response: Any = redirect(_on_this_site(request.form.get("next", "")), 303)
-        config = current_app.config
+        keep(visitors, {name: request.form[name] for name in (LANGUAGE, TIMEZONE) if name in request.form})
+        return redirect(_on_this_site(request.form.get("next", "")), 303)
+
+    blueprint.add_url_rule("/language", "choose", choose, methods=["POST"])
+    return blueprint
+
+
+def keep(visitors: Visitors, given: Mapping[str, str]) -> None:
+    """Keep what the visitor has chosen, by LANGUAGE and TIMEZONE: on the user, and in cookies of the response.
+
+    Raises:
+        Rejected: what is wrong with it.
+    """
+    chosen = _checked(visitors, given)
+    _keep_on_user(visitors, chosen)
+    # What is said from here on is said to who has chosen.
+    request.cookies = ImmutableMultiDict({**request.cookies, **chosen})
+    flask_babel.refresh()
+    config = current_app.config
+
+    @after_this_request
+    def remember(response: Response) -> Response:
         for name, value in chosen.items():
             response.set_cookie(
                 name,
@@ -44,23 +64,19 @@ def pages(visitors: Visitors) -> Blueprint:
                 secure=config["SESSION_COOKIE_SECURE"],
                 samesite="Lax",
             )
-        return response  # type: ignore[no-any-return]
-
-    blueprint.add_url_rule("/language", "choose", choose, methods=["POST"])
-    return blueprint
+        return response
 
 
-def _chosen(visitors: Visitors) -> dict[str, str]:
-    chosen = {name: request.form[name] for name in (LANGUAGE, TIMEZONE) if name in request.form}
+def _checked(visitors: Visitors, given: Mapping[str, str]) -> dict[str, str]:
     wrong = {}
-    if chosen.get(LANGUAGE, "") not in (*visitors.locales, ""):
+    if given.get(LANGUAGE, "") not in (*visitors.locales, ""):
         wrong[LANGUAGE] = [say("This site does not speak this language.")]
-    if not is_zone(chosen.get(TIMEZONE, "UTC")):
+    if not is_zone(given.get(TIMEZONE, "UTC")):
         wrong[TIMEZONE] = [say("There is no such time zone.")]
-    if wrong or not any(chosen.values()):
+    if wrong or not any(given.values()):
         wrong = wrong or {"": [say("Choose a language or a time zone.")]}
         raise Rejected(wrong, " ".join(text for texts in wrong.values() for text in texts))
-    return {name: value for name, value in chosen.items() if value}
+    return {name: value for name, value in given.items() if value}
 
 
 def _keep_on_user(visitors: Visitors, chosen: dict[str, str]) -> None:

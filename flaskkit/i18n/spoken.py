@@ -15,7 +15,8 @@ import pytz
 from babel import Locale, dates, numbers, units
 from flask import g, has_request_context, request, url_for
 
-from flaskkit.i18n.visitor import READER, Visitors, is_zone
+from flaskkit.i18n.choosing import keep
+from flaskkit.i18n.visitor import LANGUAGE, READER, TIMEZONE, Visitors, is_zone
 from flaskkit.texts import Speech, say
 from flaskkit.texts.speech import length_of
 
@@ -123,6 +124,13 @@ class BabelSpeech(Speech):
             return found.astimezone(UTC)
         except OverflowError:
             return typed.replace(tzinfo=UTC)
+
+    @property
+    def zones(self) -> list[str]:
+        return list(pytz.common_timezones)
+
+    def choose(self, language: str = "", zone: str = "") -> None:
+        keep(self._visitors, {name: text for name, text in ((LANGUAGE, language), (TIMEZONE, zone)) if text})
 
     @contextmanager
     def to(self, reader: Any) -> Iterator[None]:

@@ -99,6 +99,18 @@ class Speech:
         """
         return typed.replace(tzinfo=UTC)
 
+    @property
+    def zones(self) -> list[str]:
+        """The time zones to choose from, by name. Empty where there is no choice."""
+        return []
+
+    def choose(self, language: str = "", zone: str = "") -> None:
+        """From now on speak to the visitor in that *language*, with the clock of that *zone*; "" leaves it as it is.
+
+        Raises:
+            Rejected: what is wrong with "language" or "timezone".
+        """
+
     def to(self, reader: Any) -> AbstractContextManager[None]:
         """While it lasts, speak to *reader*, a user object, who need not be the visitor; with None to the visitor."""
         return nullcontext()
