@@ -62,7 +62,7 @@ def serve(made):
         thread = Thread(target=server.serve_forever)
         thread.start()
         url = f"http://localhost:{server.port}"
-        on = ["pages", "api", Mail(backend="memory", public_url=url), Limits(), Security()]
+        on = ["pages", "api", "i18n", Mail(backend="memory", public_url=url), Limits(), Security()]
         site = made(more=on, auth=Auth(**{"passkeys": url, **settings}), env="development", secret_key="s" * 40)
         late.app, site.url, site.done = site.app, url, set()
         site.outbox = site.app.extensions["flaskkit.mail"].outbox
@@ -73,10 +73,12 @@ def serve(made):
                 site.done.add((request.method, request.endpoint))
             return response
 
-        yield site
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
     return serve
 
@@ -100,7 +102,7 @@ class Person:
 
     def __init__(self, context: BrowserContext, site) -> None:
         self.site, self.page, self.complaints = site, context.new_page(), []
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(30_000)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("console", self._note)
 
@@ -127,6 +129,12 @@ class Person:
     def log_in(self, email: str, password: str, told: str = "") -> None:
         self.open("/auth/login?next=/auth/account")
         self.fill("Log in", told or f"You are logged in as {email}.", **{"E-mail address": email, "Password": password})
+
+    def comes_back(self) -> None:
+        """Close the browser and open it again: only what is kept longer than a session is there."""
+        kept = [cookie for cookie in self.page.context.cookies() if cookie["expires"] != -1]
+        self.page.context.clear_cookies()
+        self.page.context.add_cookies(kept)
 
     def log_out(self) -> None:
         self.page.locator("header").get_by_role("button", name="Log out").click()
@@ -158,6 +166,34 @@ def sign_up(person: Person, email: str, *, code: bool) -> None:
     person.fill("Send", f"a mail is on its way to {email}.")
     person.open_link_sent_to(email)
     person.fill("Confirm", "Your address is confirmed.")
+
+
+def stay_logged_in_and_log_out_everywhere_else(person: Person, elsewhere: Person) -> None:
+    for one in (person, elsewhere):
+        one.open("/auth/login?next=/auth/account")
+        one.page.get_by_label("Stay logged in on this device").check()
+        one.fill("Log in", f"You are logged in as {ADA}.", **{"E-mail address": ADA, "Password": FIRST})
+        one.comes_back()
+        one.open("/auth/account")
+        expect(one.page.get_by_text(f"You are logged in as {ADA}.")).to_be_visible()
+    person.open("/auth/sessions")
+    person.fill("End all others", "Confirm first that it is you.")
+    person.fill("Confirm", Password=FIRST)
+    person.fill("End all others", "1 other session ended.")
+    elsewhere.open("/auth/account")
+    expect(elsewhere.page).to_have_url(re.compile("/auth/login"))
+
+
+def choose_a_language(person: Person) -> None:
+    person.open("/auth/account")
+    person.follow("Language and time zone")
+    person.page.get_by_role("combobox", name="Language").select_option("de")
+    person.fill("Save", "Deine Auswahl ist gespeichert.", **{"Time zone": "Europe/Berlin"})
+    person.open("/auth/language")
+    person.page.get_by_role("combobox", name="Sprache").select_option("en")
+    person.fill("Speichern", "Your choice is kept.")
+    person.open("/auth/sessions")
+    expect(person.page.get_by_text(re.compile(r"UTC\+[12]|GMT\+[12]|CES?T")).first).to_be_visible()
 
 
 def change_password_and_address(person: Person) -> None:
@@ -271,7 +307,12 @@ def test_a_person_goes_through_every_flow(serve, chromium, acme, script):
         person = Person(context, site)
         sign_up(person, "bob@example.com", code=True)
         sign_up(person, ADA, code=False)
-        person.log_in(ADA, FIRST)
+        with chromium.new_context(java_script_enabled=script) as another:
+            elsewhere = Person(another, site)
+            stay_logged_in_and_log_out_everywhere_else(person, elsewhere)
+            assert elsewhere.complaints == []
+        choose_a_language(person)
+        person.open("/auth/account")
         change_password_and_address(person)
         make_and_revoke_a_token(person)
         set_up_and_lose_a_second_factor(person)
@@ -315,7 +356,7 @@ def test_a_single_page_app_does_the_same_and_reads_no_credential(serve, chromium
         assert post("login", ada)[0] == 401
         assert post("confirm-email", {"token": token})[0] == 200
         assert post("login", {**ada, "remember": True})[0] == 200
-        assert page.evaluate("document.cookie") == ""
+        assert re.fullmatch(r"timezone=[\w/]+", page.evaluate("document.cookie"))
         assert page.evaluate("async () => (await (await fetch('/api/auth/me')).json()).email") == ADA
         assert post("change-password", {"old_password": FIRST, "new_password": SECOND})[0] == 200
         assert post("delete-account", {"password": SECOND})[0] == 200
