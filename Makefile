@@ -7,6 +7,7 @@
 # make docs-tables    write the tables of settings and checks in docs anew
 # make upstream   Flask's and its extensions' own tests, on apps made by flaskkit
 # make contract   the example app against its OpenAPI document: linter, generated clients, fuzzer
+# make smoke      from a wheel to a project that is served, tested and shipped, as a new user does it
 # make deployment  what the docs say of servers, with gunicorn, granian, nginx and systemd
 # make bench      compare its speed with others' and write docs/benchmarks.md (make bench ARGS=--check compares answers)
 # make coverage   the suite, with a report of what it does not reach
@@ -22,7 +23,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FLASK := cd example_app && APP_ENV=development ../$(BIN)/flask --app wsgi
 COVERAGE := --cov=flaskkit --cov-branch --cov-report=term-missing:skip-covered
 
-.PHONY: run test check format docs pictures docs-tables upstream contract deployment bench coverage clean
+.PHONY: run test check format docs pictures docs-tables upstream contract smoke deployment bench coverage clean
 .DEFAULT_GOAL := run
 
 run: $(INSTANCE)/loaded
@@ -72,6 +73,9 @@ upstream: .venv/dev
 
 contract: .venv/dev .contract/installed
 	$(BIN)/python tests/contract/run.py $(ARGS)
+
+smoke: .venv/made
+	$(BIN)/python tests/smoke/run.py
 
 deployment: .deployment/installed
 	.deployment/bin/python tests/deployment/run.py

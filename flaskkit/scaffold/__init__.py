@@ -22,15 +22,21 @@ import click
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from flaskkit.errors import FeatureError, did_you_mean
-from flaskkit.feature import available, find, in_order
+from flaskkit.feature import Feature, available, find
 
 # The generation of the templates. Before a change that projects should get, templates/<number> is copied to the next
 # number and changed there: flask kit upgrade compares what both make.
 SCAFFOLD = 1
 PRESETS = {
-    "full": ("db", "migrate", "forms", "auth", "mail", "api", "pages", "admin", "security", "limits", "debugbar"),
+    "full": (
+        *("db", "migrate", "forms", "auth", "mail", "files", "api", "pages", "admin", "history", "i18n"),
+        *("security", "limits", "debugbar"),
+    ),
     "api": ("db", "migrate", "forms", "auth", "api", "security", "limits"),
-    "site": ("db", "migrate", "forms", "auth", "mail", "pages", "admin", "security", "limits", "debugbar"),
+    "site": (
+        *("db", "migrate", "forms", "auth", "mail", "pages", "admin", "history", "i18n"),
+        *("security", "limits", "debugbar"),
+    ),
 }
 DATABASES = {
     "sqlite": "",
@@ -165,8 +171,17 @@ def _chosen(preset: str, wanted: Iterable[str], unwanted: Iterable[str]) -> list
     for name in wanted:
         if name not in available():
             raise click.ClickException(f"--with {name}: there is no such feature.{did_you_mean(name, available())}")
-    try:
-        in_order(find(name)() for name in names)
-    except FeatureError as error:
-        raise click.ClickException(str(error)) from error
+    # With flaskkit alone, not all can be imported: the project brings what they need, and looks again when it starts.
+    needed = {one: found.requires for one in names if (found := _found(one))}
+    for name, others in needed.items():
+        for other in others:
+            if other not in names:
+                raise click.ClickException(f"Feature {name!r} needs feature {other!r}, which is switched off.")
     return names
+
+
+def _found(name: str) -> type[Feature] | None:
+    try:
+        return find(name)
+    except FeatureError:
+        return None

@@ -95,6 +95,7 @@ def module(name: str, dry_run: bool) -> None:
     if pyproject.is_file() and (line := re.search(r"(?m)^packages = \[.*\]$", pyproject.read_text("utf-8"))):
         old = pyproject.read_text("utf-8")
         texts["pyproject.toml"] = old.replace(line[0], with_entry(line[0] + "\n", "packages", name).rstrip("\n"))
+    texts |= _copied(name)
     changes = Changes(texts)
     if not _show(changes, dry_run=dry_run):
         changes.make()
@@ -122,6 +123,14 @@ def feature(name: str, dry_run: bool) -> None:
     if any(find(one).tables for one in wanted) and _is_migrated(current_app):
         click.echo(f'\nIt has tables:  flask db migrate -m "Add {name}" && flask db upgrade')
     click.echo("\nWhat it does and its settings: see its page in the docs, and flask kit settings")
+
+
+def _copied(name: str) -> dict[str, str]:
+    """Return the Containerfile in which the package *name* is copied, too; nothing where none is copied by name."""
+    file = Path("Containerfile")
+    text = file.read_text("utf-8") if file.is_file() else ""
+    first = re.search(r"(?m)^COPY (\w+)/ \1/$", text)
+    return {str(file): f"{text[: first.start()]}COPY {name}/ {name}/\n{text[first.start() :]}"} if first else {}
 
 
 def plural_of(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from flaskkit import scaffold
+from flaskkit.errors import FeatureError
+from flaskkit.feature import available
 from flaskkit.scaffold import main
 
 BIN = Path(sys.executable).parent
@@ -42,7 +46,8 @@ def test_ten_files_of_two_hundred_lines_at_most(new, tmp_path):
     assert made.output.endswith("Now:  cd shop && make dev\n")
 
 
-@pytest.mark.parametrize("preset", ["full", "api", "site"])
+# The full one does it in tests/smoke, from a wheel and with its own commands.
+@pytest.mark.parametrize("preset", ["api", "site"])
 def test_it_passes_its_own_tests_lint_and_types(new, tmp_path, preset):
     assert new("shop", "--preset", preset).exit_code == 0
     shop = tmp_path / "shop"
@@ -62,7 +67,7 @@ def test_it_passes_its_own_tests_lint_and_types(new, tmp_path, preset):
         ),
         (
             ["--preset", "site", "--without", "admin", "--without", "migrate", "--without", "mail"],
-            ["db", "forms", "auth", "pages", "security", "limits", "debugbar"],
+            ["db", "forms", "auth", "pages", "history", "i18n", "security", "limits", "debugbar"],
         ),
     ],
 )
@@ -97,6 +102,48 @@ def test_a_wrong_wish_is_refused(new, tmp_path, arguments, told):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_a_full_project_has_every_feature(new, tmp_path):
+    assert new("shop", "--preset", "full").exit_code == 0
+    ours = {name for name, point in available().items() if point.module.startswith("flaskkit.")}
+    assert {*tomllib.loads((tmp_path / "shop/app.toml").read_text())["features"]} == ours
+
+
+def test_an_image_holds_what_is_named_and_no_secret(new, tmp_path):
+    assert new("shop", "--without", "migrate").exit_code == 0
+    lines = (tmp_path / "shop/Containerfile").read_text().splitlines()
+    copied = [line for line in lines if line.startswith("COPY")]
+    assert copied == ["COPY pyproject.toml app.toml wsgi.py ./", "COPY shop/ shop/"]
+
+
+def test_on_a_terminal_it_asks(tmp_path):
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [BIN / "flaskkit", "new", "shop"], cwd=tmp_path, stdin=theirs, stdout=subprocess.PIPE, text=True
+    )
+    os.write(ours, b"api\npostgresql\n")
+    output, _ = asked.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert "What shall it be made of? (full, api, site) [full]" in output
+    assert "Where shall its rows be? (sqlite, postgresql, mariadb) [sqlite]" in output
+    assert tomllib.loads((tmp_path / "shop/pyproject.toml").read_text())["tool"]["flaskkit"]["database"] == "postgresql"
+
+
+def test_it_needs_no_package_but_flaskkit(new, tmp_path, monkeypatch):
+    """As with a plain `pip install flaskkit`, or `uvx flaskkit new`."""
+    missing = FeatureError("Feature 'auth' needs the package 'argon2'.")
+    known = scaffold.find
+
+    def without_argon2(name):
+        if name in ("auth", "admin"):
+            raise missing
+        return known(name)
+
+    monkeypatch.setattr(scaffold, "find", without_argon2)
+    assert new("shop").exit_code == 0
+    assert "Feature 'pages' needs feature 'forms', which is switched off." in new("other", "--without", "forms").output
+
+
 def test_nothing_is_written_over(new, tmp_path):
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/mine.txt").write_text("mine")
@@ -104,19 +151,3 @@ def test_nothing_is_written_over(new, tmp_path):
     assert refused.exit_code == 1
     assert "shop is there already, and not an empty folder." in refused.output
     assert [file.name for file in (tmp_path / "shop").iterdir()] == ["mine.txt"]
-
-
-def test_its_commands_work_from_nothing_to_a_served_page(new, tmp_path):
-    """What `make dev` runs, but for the virtual environment."""
-    assert new("shop").exit_code == 0
-    shop = tmp_path / "shop"
-    (shop / ".env").write_text((shop / ".env.example").read_text())
-    flask = [sys.executable, "-m", "flask"]
-    in_project(shop, *flask, "db", "init")
-    in_project(shop, *flask, "db", "migrate", "-m", "The first tables")
-    in_project(shop, *flask, "db", "upgrade")
-    assert "with admin" in in_project(
-        shop, *flask, "kit", "users", "create", "ada@example.com", "--role", "admin", "--generate"
-    )
-    serve = "import wsgi\nfor path in ('/products/', '/api/docs'): print(wsgi.app.test_client().get(path).status_code)"
-    assert in_project(shop, "env", "APP_ENV=development", sys.executable, "-c", serve) == "200\n200\n"
