@@ -121,7 +121,10 @@ class Config:
             except (OSError, ValueError) as error:
                 mistakes.add(ConfigError, [f"{str(toml)!r} cannot be read: {error}."])
         if environ is not None:
-            on = _as_features(given["features"].value, Mistakes()) if "features" in given else []
+            listed = given["features"].value if "features" in given else []
+            if told := environ.get(f"{prefix}FEATURES"):
+                listed = [name.strip() for name in told.split(",")]
+            on = _as_features(listed, Mistakes())
             given |= _from_environ(environ, prefix, {"flask", *available(), *(feature.name for feature in on)})
         return cls(import_name)._given(given, mistakes)
 

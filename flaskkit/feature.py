@@ -10,7 +10,8 @@
         def init_app(self, app: Flask) -> None:
             app.add_url_rule("/hello", "hello", lambda: self.words)
 
-Packages offer features in the entry-point group ``flaskkit.features``; flaskkit's own are declared there too.
+Packages offer features in the entry-point group ``flaskkit.features``; flaskkit's own are declared there too. An app
+names its own by their place: "shop.greeting:Greeting".
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, get_type_hints
@@ -141,11 +143,13 @@ def _available(path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
 
 
 def find(name: str) -> type[Feature]:
-    """Import and return the installed feature class called *name*.
+    """Import and return the installed feature class called *name*, or the one at "package.module:Class".
 
     Raises:
         FeatureError: no such feature, or a package it needs is missing.
     """
+    if ":" in name:
+        return _declared_at(name)
     points = available()
     if name not in points:
         raise FeatureError(f"There is no feature {name!r}.{did_you_mean(name, points)}")
@@ -160,6 +164,20 @@ def find(name: str) -> type[Feature]:
         raise FeatureError(
             f"Feature {name!r} needs the package {package!r}. Install it with: pip install '{provider}[{name}]'"
         ) from error
+    return found
+
+
+def _declared_at(place: str) -> type[Feature]:
+    module, _, name = place.partition(":")
+    try:
+        found = getattr(import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        # What the module itself imports in vain is told as Python tells it.
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise FeatureError(f"There is no feature {place!r}: no module {error.name!r} can be imported.") from error
+    if not (isinstance(found, type) and issubclass(found, Feature)):
+        raise FeatureError(f"There is no feature {place!r}: {module} has no class {name!r} that is a Feature.")
     return found
 
 

@@ -103,13 +103,23 @@ def module(name: str, dry_run: bool) -> None:
 
 @add.command()
 @click.argument("name")
+@click.option("--new", is_flag=True, help="Write a new one, though there are some with a name like it.")
+@click.option("--module", "module_name", help="Which module's package gets a new one, where there are several.")
 @dry_run
 @with_appcontext
-def feature(name: str, dry_run: bool) -> None:
-    """Switch on the installed feature NAME, and what it needs, in app.toml."""
-    kit = current_app.extensions["flaskkit"]
+def feature(name: str, new: bool, module_name: str | None, dry_run: bool) -> None:
+    """Switch on the installed feature NAME, and what it needs; or write a new one, with tests.
+
+    A new one is a folder in the package of the app: a frozen dataclass with a setting and a route, for you to change.
+    Either is named in app.toml.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    kit = app.extensions["flaskkit"]
     if name in kit:
         click.echo(f"{name} is on already. Nothing is changed.")
+        return
+    if name not in available():
+        _new_feature(app, name, module_name, meant=new, dry_run=dry_run)
         return
     wanted = [one for one in _needed(name) if one not in kit]
     toml = _toml(kit, "features")
@@ -123,6 +133,33 @@ def feature(name: str, dry_run: bool) -> None:
     if any(find(one).tables for one in wanted) and _is_migrated(current_app):
         click.echo(f'\nIt has tables:  flask db migrate -m "Add {name}" && flask db upgrade')
     click.echo("\nWhat it does and its settings: see its page in the docs, and flask kit settings")
+
+
+def _new_feature(app: Flask, name: str, module_name: str | None, *, meant: bool, dry_run: bool) -> None:
+    if not meant and (hint := did_you_mean(name, available())):
+        raise click.ClickException(
+            f"There is no feature {name!r}.{hint} To write a new one: flask kit add feature {name} --new"
+        )
+    check_name(name)
+    toml = _toml(app.extensions["flaskkit"], "features")
+    package, file = _package(app, module_name)
+    class_ = "".join(part.capitalize() for part in name.split("_"))
+    given = {
+        "name": name,
+        "class_": class_,
+        "title": name.replace("_", " ").capitalize(),
+        "path": name.replace("_", "-"),
+    }
+    changes = Changes(
+        {
+            **_unless_there(f"{file.parent}/{name}/__init__.py", _rendered("added/feature.py", given)),
+            **_unless_there(f"tests/test_{name}.py", _rendered("added/test_feature.py", given)),
+            str(toml): with_entry(toml.read_text("utf-8"), "features", f"{package}.{name}:{class_}"),
+        }
+    )
+    if not _show(changes, dry_run=dry_run):
+        changes.make()
+        click.echo("\nIt is on. What else it can do: see 'Features of your own' in the docs, and flask kit features")
 
 
 def _copied(name: str) -> dict[str, str]:

@@ -53,6 +53,28 @@ def test_a_wrong_list_of_features_is_refused(features, mistake):
     assert str(caught.value).startswith(mistake)
 
 
+def test_an_app_names_its_own_feature_by_its_place(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_greeting.py").write_text(
+        "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom flaskkit import Feature, setting\n"
+        "@dataclass(frozen=True)\nclass Greeting(Feature):\n    name: ClassVar[str] = 'greeting'\n"
+        "    words: str = setting('Hello!', help='What is said.')\n"
+    )
+    (tmp_path / "own_broken.py").write_text("import there_is_none\n")
+    environ = {"APP_FEATURES": "own_greeting:Greeting", "APP_GREETING_WORDS": "Good day!"}
+    config = Config.load("app", env="testing", environ=environ)
+    [greeting] = create_app(config).extensions["flaskkit"].features
+    assert greeting.words == "Good day!"
+    for place, told in {
+        "own_greting:Greeting": "There is no feature 'own_greting:Greeting': no module 'own_greting' can be imported.",
+        "own_greeting:Gretings": "There is no feature 'own_greeting:Gretings': own_greeting has no class 'Gretings'",
+    }.items():
+        with pytest.raises(FeatureError, match=told):
+            Config("app", features=[place])
+    with pytest.raises(ModuleNotFoundError, match="there_is_none"):
+        Config("app", features=["own_broken:Greeting"])
+
+
 @pytest.mark.parametrize("given", [None, "db", 7])
 def test_features_are_a_list(given):
     with pytest.raises(ConfigError, match="'features' must be a list"):

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import urllib.error
@@ -23,20 +24,24 @@ from flaskkit import Config, create_app, scaffold
 from flaskkit.scaffold import code, main, upgrade
 from flaskkit.scaffold.changes import with_entry
 from flaskkit.scaffold.columns import column_of
+from tests.docs.warm import SOCKET, Warm
 
 BIN = Path(sys.executable).parent
+# Kept between runs: a first look at SQLAlchemy takes mypy half a minute.
+CACHE = str(Path(__file__).parents[2] / ".mypy_cache" / "projects")
 
 
 class Project:
     """A folder in which commands are run as a user would."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm: Warm) -> None:
         self.folder = folder
+        self.warm = warm
 
     @property
     def environ(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_", "PYTEST_"))}
-        return kept | {"APP_ENV": "development", "PYTHONDONTWRITEBYTECODE": "1"}
+        return kept | {"APP_ENV": "development", "PYTHONDONTWRITEBYTECODE": "1", SOCKET: self.warm.path}
 
     def run(self, *command, fails=False):
         done = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False)
@@ -44,19 +49,29 @@ class Project:
         return done.stdout + done.stderr
 
     def flask(self, *arguments, fails=False):
-        return self.run(sys.executable, "-m", "flask", *arguments, fails=fails)
+        return self.run(str(Path(self.warm.path).parent / "bin" / "flask"), *arguments, fails=fails)
 
     def texts(self):
         kept = [one for one in self.folder.rglob("*") if one.suffix in (".py", ".toml") and one.is_file()]
         return {str(file.relative_to(self.folder)): file.read_text() for file in kept}
 
 
+@pytest.fixture(scope="module")
+def warm():
+    """What forks for each command, rather than to import all anew."""
+    with tempfile.TemporaryDirectory(prefix="warm") as folder:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_"))}
+        process = Warm(Path(folder), kept)
+        yield process
+        process.stop()
+
+
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, warm):
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["new", "shop"])
+    done = CliRunner().invoke(main, ["new", "shop", "--without", "files"])
     assert done.exit_code == 0, done.output
-    return Project(tmp_path / "shop")
+    return Project(tmp_path / "shop", warm)
 
 
 def test_a_project_grows_and_passes_its_own_tests_lint_and_types(project):
@@ -96,14 +111,26 @@ def test_a_project_grows_and_passes_its_own_tests_lint_and_types(project):
 
     project.flask("kit", "add", "module", "blog")
     project.flask("kit", "add", "feature", "files")
+    before = project.texts()
+    alarm = ["kit", "add", "feature", "price_alarm", "--module", "shop"]
+    shown = project.flask(*alarm, "--dry-run")
+    assert project.texts() == before
+    assert "+class PriceAlarm(Feature):" in shown
+    assert "shop.price_alarm:PriceAlarm" in shown
+    project.flask(*alarm)
+    grown = project.texts()
+    assert "price_alarm is on already. Nothing is changed." in project.flask(*alarm)
+    assert project.texts() == grown
+    assert "price_alarm" in project.flask("kit", "features")
     settings = tomllib.loads((project.folder / "app.toml").read_text())
     assert settings["modules"] == ["shop", "blog"]
-    assert settings["features"][-1] == "files"
+    assert settings["features"][-2:] == ["files", "shop.price_alarm:PriceAlarm"]
+    assert "COPY blog/ blog/\nCOPY shop/ shop/\n" in (project.folder / "Containerfile").read_text()
 
     project.run(sys.executable, "-m", "pytest", "-q")
     project.run(str(BIN / "ruff"), "format", "--check", ".")
     project.run(str(BIN / "ruff"), "check", ".")
-    project.run(str(BIN / "mypy"), "shop", "blog", "tests", "wsgi.py")
+    project.run(str(BIN / "mypy"), "--cache-dir", CACHE, "shop", "blog", "tests", "wsgi.py")
     # What it made is sound: nothing but what only a server decides.
     assert json.loads(project.flask("kit", "check", "--json"))["findings"] == []
     _serves(project)
@@ -175,7 +202,12 @@ def test_a_column_that_cannot_be_read_is_told(column, told):
         (["resource", "part", "size:int"], "'part' is no name for a model"),
         (["resource", "Part"], "Which columns?"),
         (["resource", "Part", "size:int"], "No module of this app is in a package below this folder."),
-        (["feature", "fils"], "There is no feature 'fils'. Did you mean 'files'?"),
+        (
+            ["feature", "fils"],
+            "There is no feature 'fils'. Did you mean 'files'? To write a new one: flask kit add feature fils --new",
+        ),
+        (["feature", "fils", "--new"], "The features of this app come from code: add it there by hand."),
+        (["feature", "json"], "'json' is the name of another package."),
         (["feature", "files"], "The features of this app come from code: add it there by hand."),
         (["feature", "db"], "db is on already. Nothing is changed."),
         (["module", "json"], "'json' is the name of another package."),
