@@ -19,14 +19,14 @@ from importlib.metadata import distribution, version
 from pathlib import Path
 
 import click
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flaskkit.errors import FeatureError, did_you_mean
 from flaskkit.feature import Feature, available, find
 
-# The generation of the templates. Before a change that projects should get, templates/<number> is copied to the next
-# number and changed there: flask kit upgrade compares what both make.
-SCAFFOLD = 1
+# A folder for each generation of templates, called 1, 2, …. Before a change that projects should get, the newest is
+# copied to the next number and changed there: flask kit upgrade compares what both make.
+TEMPLATES = Path(__file__).with_name("templates")
 PRESETS = {
     "full": (
         *("db", "migrate", "forms", "auth", "mail", "files", "api", "pages", "admin", "history", "i18n"),
@@ -44,7 +44,7 @@ DATABASES = {
     "mariadb": "mariadb://root@127.0.0.1:3306/{name}",
 }
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
-# Where each template is written to.
+# Where each template is written to, in all generations.
 FILES = {
     "pyproject.toml": "pyproject.toml",
     "app.toml": "app.toml",
@@ -93,12 +93,14 @@ def new(
 
 
 def files(
-    name: str, database: str, features: Iterable[str], *, scaffold: int = SCAFFOLD, requirement: str = ""
+    name: str, database: str, features: Iterable[str], *, scaffold: int = 0, requirement: str = ""
 ) -> dict[str, str]:
     """Return the text of each file of the project *name*, by path, without writing one.
 
-    *scaffold* is which generation of templates they are made from, *requirement* which flaskkit they ask for.
+    *scaffold* is which generation of templates they are made from, the newest unless you say; *requirement* which
+    flaskkit they ask for.
     """
+    scaffold = scaffold or newest()
     made = templates(scaffold)
     extras = ["all"] if database == "sqlite" else ["all", EXTRAS[database]]
     requirement = requirement or f"flaskkit[{','.join(extras)}]{_this_flaskkit()}"
@@ -119,10 +121,15 @@ def files(
     }
 
 
-def templates(scaffold: int = SCAFFOLD) -> Environment:
-    """Return the environment of the templates of that generation."""
+def newest() -> int:
+    """Return the number of the newest generation of templates."""
+    return max(int(folder.name) for folder in TEMPLATES.iterdir() if folder.name.isdecimal())
+
+
+def templates(scaffold: int = 0) -> Environment:
+    """Return the environment of the templates of that generation; of the newest unless you say."""
     return Environment(
-        loader=PackageLoader("flaskkit.scaffold", f"templates/{scaffold}"),
+        loader=FileSystemLoader(TEMPLATES / str(scaffold or newest())),
         autoescape=False,  # noqa: S701  (not HTML)
         keep_trailing_newline=True,
         trim_blocks=True,

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from flaskkit.scaffold import DATABASES, SCAFFOLD, files
+from flaskkit.scaffold import DATABASES, files, newest
 from flaskkit.scaffold.changes import Changes
 
 RECORD = Path("pyproject.toml")
@@ -31,7 +31,9 @@ def upgrade(apply_: bool) -> None:
     git, for you to choose.
     """
     record = _recorded()
-    if record["scaffold"] >= SCAFFOLD:
+    if record["scaffold"] > newest():
+        raise click.ClickException("A newer flaskkit than the installed one made this project. Install that.")
+    if record["scaffold"] == newest():
         click.echo("This project is as the installed flaskkit would make it. There is nothing to upgrade.")
         return
     if shutil.which("git") is None:
@@ -43,6 +45,9 @@ def upgrade(apply_: bool) -> None:
     changes = Changes(texts)
     for path in gone:
         click.echo(f"{path} changes, but you removed it. It stays so.")
+    for path in before.keys() - after.keys():
+        if Path(path).exists():
+            click.echo(f"{path} is not made any more. It stays; delete it when you need nothing of it.")
     if not apply_:
         click.echo(changes.diff(), nl=False)
         click.echo("\nNothing is changed yet. To do it: flask kit upgrade --apply")

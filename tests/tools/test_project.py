@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -228,69 +229,124 @@ def test_production_is_served_otherwise(tmp_path):
     assert "This is production" in app.test_cli_runner().invoke(args=["kit", "dev"]).output
 
 
+# What a next generation could change: lines in the middle and at the end of files, a file that goes and one that comes.
+SECOND = {
+    "Makefile.jinja": [
+        ("$(BIN)/pytest\n", "$(BIN)/pytest --quiet\n"),
+        ("# make check  format, lint, types\n", "# make check  format, lint, types, and what is unsafe\n"),
+        ("tests wsgi.py\n", "tests wsgi.py\n\t$(BIN)/flask kit check\n"),
+    ],
+    "pyproject.toml.jinja": [('"gunicorn>=23"', '"granian>=2"')],
+    "Containerfile.jinja": [('"gunicorn", "--bind", "0.0.0.0:8000"', '"granian", "--host", "0.0.0.0"')],
+    "package/__init__.py.jinja": [("String(80)", "String(100)"), ("Something that can be bought.", "What is sold.")],
+    "app.toml.jinja": [('modules = ["{{ name }}"]\n', 'modules = ["{{ name }}"]\nflask = { TESTING = false }\n')],
+    "gitignore.jinja": [(".env\n", ".env\n*.log\n")],
+}
+
+
 @pytest.fixture
-def newer(tmp_path, monkeypatch):
-    """A flaskkit whose templates are of the next generation: another Makefile, another model, one more file."""
-    templates = Path(scaffold.__file__).parent / "templates"
-    folder = tmp_path / "flaskkit_newer" / "templates"
-    shutil.copytree(templates, folder)
-    shutil.copytree(folder / "1", folder / "2")
-    for name, old, new in [
-        ("Makefile.jinja", "$(BIN)/pytest\n", "$(BIN)/pytest --quiet\n"),
-        ("package/__init__.py.jinja", "String(80)", "String(100)"),
-        ("gitignore.jinja", ".env\n", ".env\n*.log\n"),
-    ]:
-        file = folder / "2" / name
-        assert old in file.read_text()
-        file.write_text(file.read_text().replace(old, new))
-    (folder / "2" / "notes.jinja").write_text("How to go on.\n")
-
-    def environment(generation=2):
-        return made_by(generation, loader=jinja2.FileSystemLoader(folder / str(generation)))
-
-    import jinja2
-
-    def made_by(_generation, loader):
-        return jinja2.Environment(
-            loader=loader,
-            keep_trailing_newline=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-
-    monkeypatch.setattr(scaffold, "templates", environment)
-    monkeypatch.setattr(upgrade, "SCAFFOLD", 2)
-    monkeypatch.setattr(scaffold, "FILES", {**scaffold.FILES, "notes": "NOTES.md"})
-    monkeypatch.setattr(scaffold.files, "__kwdefaults__", {"scaffold": 2, "requirement": ""})
-
-
-def test_an_upgrade_loses_no_edit(project, newer, monkeypatch):
+def second(project, tmp_path, monkeypatch):
+    """A flaskkit with a next generation of templates, and a project that the first one made; they may differ in git."""
     monkeypatch.chdir(project.folder)
-    makefile, package = Path("Makefile"), Path("shop/__init__.py")
-    makefile.write_text(makefile.read_text() + "\nmine:\n\techo mine\n")
-    package.write_text(package.read_text().replace("String(80)", "String(60)"))
+    folder = tmp_path / "templates"
+    shutil.copytree(scaffold.TEMPLATES / "1", folder / "1")
+    shutil.copytree(scaffold.TEMPLATES / "1", folder / "2")
+    for name, changes in SECOND.items():
+        file = folder / "2" / name
+        for old, new in changes:
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
+    (folder / "2/ci.yml.jinja").unlink()
+    (folder / "2/forge.jinja").write_text("image: python\nscript: make test check\n")
+    monkeypatch.setattr(scaffold, "TEMPLATES", folder)
+    monkeypatch.setitem(scaffold.FILES, "forge", ".forge.yml")
+
+
+def upgraded(*options):
+    done = CliRunner().invoke(upgrade.upgrade, options)
+    return done.exit_code, done.output
+
+
+def edit(path, old, new):
+    file = Path(path)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+def contents():
+    return {str(file): file.read_text() for file in Path().rglob("*") if file.is_file()}
+
+
+def test_a_project_nobody_changed_becomes_what_is_made_today(second):
+    assert upgraded("--apply")[0] == 0
+    made = tomllib.loads(Path("pyproject.toml").read_text())["tool"]["flaskkit"]
+    fresh = scaffold.files("shop", made["database"], made["features"])
+    old = ".github/workflows/ci.yml"
+    assert contents().keys() == {*fresh, old}
+    assert {path: text for path, text in contents().items() if path != old} == fresh
+    assert upgraded() == (0, "This project is as the installed flaskkit would make it. There is nothing to upgrade.\n")
+
+
+def test_an_upgrade_keeps_every_edit(second):
+    edit("Makefile", "PORT ?= 5000", "PORT ?= 8000")
+    edit("Makefile", "\n.env:\n", "\nmine:\n\techo mine\n\n.env:\n")
+    edit("pyproject.toml", 'version = "0.1.0"', 'version = "3.2.1"')
+    edit("shop/__init__.py", 'sorts=["name", "price"]', 'sorts=["price"]')
+    edit("app.toml", "[pages]", '[auth]\nsign_up = "closed"\n\n[pages]')
     Path(".gitignore").unlink()
-    before = {path: Path(path).read_text() for path in ("Makefile", "shop/__init__.py", "pyproject.toml")}
+    Path("shop/mine.py").write_text("MINE = 1\n")
+    before = contents()
 
-    shown = CliRunner().invoke(upgrade.upgrade)
-    assert {path: Path(path).read_text() for path in before} == before
-    assert "+\t$(BIN)/pytest --quiet" in shown.output
-    assert "shop/__init__.py" in shown.output
+    code, shown = upgraded()
+    assert (code, contents()) == (0, before)
+    assert "+\t$(BIN)/pytest --quiet" in shown
+    assert "Nothing is changed yet. To do it: flask kit upgrade --apply" in shown
+    assert ".gitignore changes, but you removed it. It stays so." in shown
+    assert ".github/workflows/ci.yml is not made any more. It stays; delete it" in shown
 
-    done = CliRunner().invoke(upgrade.upgrade, ["--apply"])
-    assert done.exit_code == 1
-    assert "look for <<<<<<<:\n  shop/__init__.py" in done.output
-    assert ".gitignore changes, but you removed it." in done.output
-    assert not Path(".gitignore").exists()
-    assert makefile.read_text().endswith("\nmine:\n\techo mine\n")
-    assert "pytest --quiet" in makefile.read_text()
-    assert {"String(60)", "String(100)"} <= {
-        *package.read_text().replace(",", " ").split("mapped_column(")[1].split()
-    } | {part.split(",")[0] for part in package.read_text().split("mapped_column(")}
-    assert Path("NOTES.md").read_text() == "How to go on.\n"
-    assert tomllib.loads(Path("pyproject.toml").read_text())["tool"]["flaskkit"]["scaffold"] == 2
-    assert "There is nothing to upgrade." in CliRunner().invoke(upgrade.upgrade).output
+    assert upgraded("--apply")[0] == 0
+    after = contents()
+    made = tomllib.loads(before["pyproject.toml"])["tool"]["flaskkit"]
+    first = scaffold.files("shop", "sqlite", made["features"], scaffold=1, requirement=made["flaskkit"])
+    for path, text in before.items():
+        mine = {*text.splitlines()} - {*first.get(path, "").splitlines()}
+        assert mine <= {*after[path].splitlines()}, path
+    assert "mine:\n\techo mine\n" in after["Makefile"]
+    assert "PORT ?= 8000" in after["Makefile"]
+    assert "\t$(BIN)/flask kit check\n" in after["Makefile"]
+    assert 'sorts=["price"]' in after["shop/__init__.py"]
+    assert "String(100)" in after["shop/__init__.py"]
+    assert after["shop/mine.py"] == "MINE = 1\n"
+    assert ".gitignore" not in after
+    assert after[".forge.yml"] == "image: python\nscript: make test check\n"
+    settings = tomllib.loads(after["app.toml"])
+    assert (settings["auth"], settings["flask"]) == ({"sign_up": "closed"}, {"TESTING": False})
+    project = tomllib.loads(after["pyproject.toml"])
+    assert (project["project"]["version"], project["tool"]["flaskkit"]["scaffold"]) == ("3.2.1", 2)
+    assert any("granian" in one for one in project["project"]["dependencies"])
+
+
+def test_where_both_changed_the_same_lines_both_stay(second):
+    edit("shop/__init__.py", "String(80)", "String(60)")
+    Path(".forge.yml").write_text("mine\n")
+    code, told = upgraded("--apply")
+    assert code == 1
+    assert "look for <<<<<<<:\n  shop/__init__.py\n  .forge.yml\n" in told
+    package = Path("shop/__init__.py").read_text()
+    [conflict] = re.findall(r"<<<<<<< yours\n(.*?)=======\n(.*?)>>>>>>> upgrade\n", package, re.DOTALL)
+    assert ["String(60)" in conflict[0], "String(100)" in conflict[1]] == [True, True]
+    # What nobody disputes is merged all the same.
+    assert '"""What is sold."""' in package
+    assert Path(".forge.yml").read_text().startswith("<<<<<<< yours\nmine\n=======\nimage: python\n")
+    assert "There is nothing to upgrade." in upgraded()[1]
+
+
+def test_a_project_of_a_newer_flaskkit_is_left_alone(second):
+    edit("pyproject.toml", "scaffold = 1", "scaffold = 9")
+    assert upgraded("--apply") == (
+        1,
+        "Error: A newer flaskkit than the installed one made this project. Install that.\n",
+    )
 
 
 def test_an_upgrade_needs_to_know_what_made_the_project(tmp_path, monkeypatch):
