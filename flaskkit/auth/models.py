@@ -20,7 +20,7 @@ from typing import Any
 
 import flask_login
 from sqlalchemy import Column, ForeignKey, ScalarSelect, String, Table, Text, event, func, literal_column, select
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship, validates
+from sqlalchemy.orm import InstanceState, Mapped, declared_attr, mapped_column, relationship, validates
 
 from flaskkit.auth import passwords
 from flaskkit.db import IntegerKey, Model, UTCDateTime
@@ -223,9 +223,12 @@ def mark_of_user(user: Any) -> str:
     return mark_of_rights("\n".join(f"{name}\t{' '.join(held)}" for name, held in user._rights().items()))
 
 
-@event.listens_for(UserMixin, "expire", propagate=True)
-def _forget_rights(user: Any, _names: Any) -> None:
-    vars(user).pop(_RIGHTS, None)
+@event.listens_for(UserMixin, "expire", propagate=True, raw=True)
+def _forget_rights(state: InstanceState[Any], _names: Any) -> None:
+    # A user whom nothing held but a row that was expired just before is gone by now.
+    user = state.obj()
+    if user is not None:
+        vars(user).pop(_RIGHTS, None)
 
 
 def _user_roles(user: Any) -> Table:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import String, inspect
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, String, inspect, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flaskkit import Auth, Config, ConfigError, IntegerKey, Model, Timestamps, User, UserMixin, UUIDKey, create_app, db
 from flaskkit.auth import accounts
@@ -184,3 +184,22 @@ def test_constraints_have_names(site):
 def test_addresses_are_stored_in_one_form(text, stored):
     assert normal_email(text) == stored
     assert AuthMember(email=text).email == stored
+
+
+class AuthPaper(IntegerKey, Model):
+    __tablename__ = "auth_paper"
+    title: Mapped[str]
+    reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    reviewer: Mapped[User | None] = relationship(lazy="joined")
+
+
+def test_a_row_that_alone_holds_a_user_can_be_committed(site, ada):
+    with site.app.app_context():
+        db.session.add(AuthPaper(title="Draft", reviewer_id=1))
+        db.session.commit()
+        db.session.remove()
+        paper = db.session.scalars(select(AuthPaper)).unique().one()
+        paper.title = "Final"
+        # The commit lets go of the paper's values first, and with them of the user.
+        db.session.commit()
+        assert (paper.title, paper.reviewer.email) == ("Final", ada)
