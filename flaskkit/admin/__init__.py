@@ -141,5 +141,5 @@ def _editable(module: Module, resources: Iterable[Resource]) -> dict[str, Resour
                 raise ResourceError(f"{where} by {one!r}; only plain values on one line fit into a list.")
         if len(resource.keys) > 1:
             raise ResourceError(f"{where}, which takes a key of one column.")
-        found[name] = replace(resource, fields=tuple(fields), write_only=(), nested={}, expand={})
+        found[name] = replace(resource, fields=tuple(fields), write_only=(), nested={}, expand={}, owned={})
     return found

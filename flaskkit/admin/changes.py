@@ -25,7 +25,7 @@ from flaskkit.db.keys import parsed, parts_of, url_key
 from flaskkit.db.texts import name_of, noun_of, text_of
 from flaskkit.errors import Rejected
 from flaskkit.forms import form_for, out_of_date
-from flaskkit.forms.generate import declared_in
+from flaskkit.forms.values import declared_in
 from flaskkit.pages import Section
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
@@ -189,7 +189,8 @@ def _restorable(resource: Resource, item: Any, change: Any) -> bool:
 
 def _before(resource: Resource, change: Any) -> dict[str, Any]:
     """Return the values from before *change*, by field name, of those fields that may be sent."""
-    sent = {_written_as(resource, field): field for field in resource.writable if field.name not in resource.write_only}
+    shown = [field for field in resource.writable if field.name not in resource.write_only and not field.owned]
+    sent = {_written_as(resource, field): field for field in shown}
     found = current_app.extensions["flaskkit.history"].before(change, sent)
     return {sent[name].name: value for name, value in found.items()}
 

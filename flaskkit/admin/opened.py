@@ -23,7 +23,8 @@ def opened(app: Flask, policy: role) -> Iterable[Resource]:
     for resource in [*declared, *(one for one in persons if one.name not in taken)]:
         create = Instead(policy, resource.policy("create"))
         delete = Sparing(policy) if resource.model in special else policy
-        yield replace(resource, read=policy, write=policy, create=create, update=policy, delete=delete)
+        policies: dict[str, Policy] = {"read": policy, "write": policy, "create": create, "update": policy}
+        yield replace(resource, **policies, delete=delete, owned_policy=policy)
     for resource in signs:
         if resource.name not in taken:
             yield replace(resource, read=policy, create=nobody, update=nobody, delete=policy)

@@ -27,7 +27,7 @@ from flaskkit.db.texts import name_of, text_of
 from flaskkit.db.transactions import together
 from flaskkit.errors import Rejected, did_you_mean
 from flaskkit.forms import form_for
-from flaskkit.forms.generate import declared_in
+from flaskkit.forms.values import declared_in
 from flaskkit.pages.export import FORMULA
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
@@ -141,13 +141,15 @@ def _plain(cell: str) -> str:
 
 def _columns(resource: Resource, head: Sequence[str]) -> tuple[list[Field | None], list[str]]:
     """Return a field for each column, None for one that is shown but never sent, and the names of these."""
-    sent = {one.name: one for one in resource.writable if one.file is None}
+    sent = {one.name: one for one in resource.writable if one.file is None and not one.owned}
     key = resource.key
     if len(resource.keys) == 1 and key.name not in sent:
         sent[key.name] = key
     called = {name.lower(): one for one in sent.values() for name in (one.label, one.public_name)}
     shown = {name.lower() for one in resource.readable for name in (one.label, one.public_name)}
-    shown |= {name.lower() for one in resource.writable if one.file for name in (one.label, one.public_name)}
+    shown |= {
+        name.lower() for one in resource.writable if one.file or one.owned for name in (one.label, one.public_name)
+    }
     found: list[Field | None] = []
     left_out = []
     for name in head:
@@ -270,7 +272,7 @@ class _Reader:
     def __init__(self, resource: Resource, table: Table, links: Mapping[str, Mapping[str, Any]]) -> None:
         self.resource, self.table, self.links = resource, table, links
         plain = [one for one in table.columns if one.target is None and one in resource.writable]
-        narrow = replace(resource, fields=[one.name for one in plain], write_only=(), nested={}, expand={})
+        narrow = replace(resource, fields=[one.name for one in plain], write_only=(), nested={}, expand={}, owned={})
         self.form: FlaskForm = form_for(narrow)(None, meta={"csrf": False})
         self.inputs = {one.name: (at, one) for at, one in declared_in(self.form).items()}
 

@@ -28,7 +28,7 @@ from flaskkit.db.nested import keys_in, others_of
 from flaskkit.db.rows import value_of
 from flaskkit.errors import ResourceError
 from flaskkit.resource import Resource
-from flaskkit.resource.fields import Field
+from flaskkit.resource.fields import Field, fields_of, key_of
 
 SPARSE = "Some of the fields, as the request asked; the key is always there."
 
@@ -45,6 +45,11 @@ class Value(ma.fields.Field[Any]):
 
     def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = ma.missing) -> Any:
         return keys_in(obj, self.field) if self.field.many else value_of(obj, self.field)
+
+    @property
+    def reader(self) -> Callable[[Any], Any]:
+        """What turns JSON into a value."""
+        return reader_of(self.field)
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return shown(as_told(self.field, value))
@@ -106,7 +111,7 @@ class Body(Schema):
     @cached_property
     def _parts(self) -> list[tuple[str, str, Callable[[Any], Any], Value]]:
         values = [(name, one) for name, one in self.load_fields.items() if isinstance(one, Value)]
-        return [(one.data_key or name, name, reader_of(one.field), one) for name, one in values]
+        return [(one.data_key or name, name, one.reader, one) for name, one in values]
 
     def load(self, data: Any, **options: Any) -> Any:
         """Return *data* as Python values by name of attribute, as any schema does."""
@@ -134,6 +139,19 @@ class Body(Schema):
         if known < len(data):
             raise _NotRight
         return found
+
+
+class Owned(Object):
+    """Rows that belong to the row, sent as a list of objects; one that is there already has its key."""
+
+    @property
+    def reader(self) -> Callable[[Any], Any]:
+        return self._deserialize
+
+    def _deserialize(self, value: Any, *about: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, list):
+            raise ma.ValidationError("Not a list.")
+        return self.inner(many=True).load(value)
 
 
 class _NotRight(Exception):
@@ -175,14 +193,15 @@ def schemas_for(resource: Resource, name: str, others: Iterable[Resource] = ()) 
     sent = [field for field in resource.writable if not field.file]
     # The key is in the URL of what is changed.
     changed = [field for field in sent if not field.key]
+    owned = {field.name: _sent_of(field, name) for field in sent if field.owned}
     values = [_shown(field, name, others) for field in resource.readable]
     shown = _of_values(name, values, _words_of(resource.model))
     return Schemas(
         shown=shown,
         some=_of_values(f"{name}Sparse", [_optional(one) for one in values], SPARSE) if resource.sparse else shown,
-        create=_schema(f"{name}Create", sent, _when_created),
-        replace=_schema(f"{name}Replace", changed, _when_replaced),
-        patch=_schema(f"{name}Patch", changed, lambda field: {}),
+        create=_schema(f"{name}Create", sent, _when_created, owned),
+        replace=_schema(f"{name}Replace", changed, _when_replaced, owned),
+        patch=_schema(f"{name}Patch", changed, lambda field: {}, owned),
     )
 
 
@@ -194,9 +213,29 @@ def name_of(resource: Resource, others: Iterable[Resource]) -> str:
 
 
 def _schema(
-    name: str, fields: Iterable[Field], options: Callable[[Field], dict[str, Any]], base: type[Schema] = Body
+    name: str,
+    fields: Iterable[Field],
+    options: Callable[[Field], dict[str, Any]],
+    owned: Mapping[str, type[ma.Schema]],
 ) -> Any:
-    return _of_values(name, [Value(field, **options(field)) for field in fields], base=base)
+    values = [
+        Owned(field, owned[field.name], **options(field)) if field.owned else Value(field, **options(field))
+        for field in fields
+    ]
+    return _of_values(name, values, base=Body)
+
+
+def _sent_of(field: Field, name: str) -> type[ma.Schema]:
+    """Return the schema of one of the rows that are sent with a row: what it has already stays, if it is left out."""
+    target: Any = field.target
+    key = Value(fields_of(target)[key_of(target)], allow_none=False)
+    values = [Value(one, required=one.required) for one in field.owned]
+    made: type[ma.Schema] = _of_values(f"{name}{_part(field)}Sent", [key, *values], base=Body)
+    return made
+
+
+def _part(field: Field) -> str:
+    return re.sub(r"\W|_", " ", field.public_name).title().replace(" ", "")
 
 
 def _of_values(name: str, values: Iterable[Value], words: str = "", base: type[Schema] = Schema) -> Any:
@@ -218,7 +257,7 @@ def _shown(field: Field, name: str, others: Iterable[Resource] = ()) -> Value:
         return (FileValue if field.file else Value)(field, required=True)
     target = next((other for other in others if other.model is field.target), None)
     hidden = target is not None and target.read != public
-    part = re.sub(r"\W|_", " ", field.public_name).title().replace(" ", "")
+    part = _part(field)
     schema = _of_values(f"{name}{part}Nested", [_shown(one, f"{name}{part}", others) for one in inner])
     nullable = not field.many and (field.nullable or (hidden and bool(inner)))
     return Object(field, schema, required=True, allow_none=nullable)
@@ -260,7 +299,7 @@ def _check(resource: Resource) -> None:
 
 def _with_inner(field: Field) -> Iterator[Field]:
     yield field
-    for one in (*field.nested, *field.expandable):
+    for one in (*field.nested, *field.expandable, *field.owned):
         yield from _with_inner(one)
 
 

@@ -15,6 +15,8 @@ order.py     the order of lists, and what comes after a row
 cursor.py    where a list is read on, as text that only this app can make
 lists.py     the statements for a page of rows
 rows.py      the rows of a Resource: read and changed under its policies, one transaction each
+parts.py     rows that change with the row they belong to
+loading.py   what loads the rows behind relationships
 texts.py     rows and values as people read them
 compiled.py  the same rows as tuples, by statements that are built once
 inserting.py a new row by one statement
@@ -32,7 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from flask import Flask
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from flaskkit.db import filters, rows
+from flaskkit.db import filters, parts, rows
 from flaskkit.db.engine import completed, options_for, prepare, understood
 from flaskkit.db.guards import UncommittedChanges, answer_outages, report_unsaved
 from flaskkit.db.lazy import LazyLoad, load_lazily
@@ -129,6 +131,7 @@ class Db(Feature):
         for resource in module.resources:
             with mistakes.noted():
                 filters.check(resource)
+                parts.check(app, resource)
         mistakes.report()
 
 

@@ -148,7 +148,7 @@ def _resolved(resource: Resource, bodies: Sequence[Values]) -> list[dict[str, An
     wanted: dict[str, dict[Any, None]] = {}
     for name, value in ((name, value) for values in bodies for name, value in values.items()):
         field = resource.known[name]
-        if field.target is not None and value is not None:
+        if field.target is not None and not field.owned and value is not None:
             wanted.setdefault(name, {}).update(dict.fromkeys(value if field.many else [value]))
     known = {name: rows.referred(resource.known[name], keys) for name, keys in wanted.items()}
     found = []

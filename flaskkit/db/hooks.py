@@ -20,10 +20,10 @@ from flaskkit.resource import Resource
 def create(resource: Resource, item: Any, values: Mapping[str, Any]) -> Any:
     """Put the new *item* into the session and return it, or what a hook "create" returns instead."""
     if "create" in resource.hooks:
-        stored = _call(resource, "create", item, values)
+        stored = call(resource, "create", item, values)
         return item if stored is None else stored
     with db.session.no_autoflush:
-        _call(resource, "before_create", item, values)
+        call(resource, "before_create", item, values)
     db.session.add(item)
     return item
 
@@ -31,21 +31,21 @@ def create(resource: Resource, item: Any, values: Mapping[str, Any]) -> Any:
 def update(resource: Resource, item: Any, values: Mapping[str, Any]) -> None:
     """Give *item* its new *values*, unless a hook "update" does."""
     if "update" in resource.hooks:
-        _call(resource, "update", item, values)
+        call(resource, "update", item, values)
         return
     with db.session.no_autoflush:
         for name, value in values.items():
             setattr(item, name, value)
-        _call(resource, "before_update", item, values)
+        call(resource, "before_update", item, values)
 
 
 def delete(resource: Resource, item: Any) -> None:
     """Mark *item* as deleted, unless a hook "delete" does something else."""
     if "delete" in resource.hooks:
-        _call(resource, "delete", item, {})
+        call(resource, "delete", item, {})
         return
     with db.session.no_autoflush:
-        _call(resource, "before_delete", item, {})
+        call(resource, "before_delete", item, {})
     db.session.delete(item)
 
 
@@ -53,9 +53,10 @@ def after(resource: Resource, action: str, item: Any, values: Mapping[str, Any])
     """Call the hook after *action*, where there is one, with everything sent to the database."""
     if f"after_{action}" in resource.hooks:
         db.session.flush()
-        _call(resource, f"after_{action}", item, values)
+        call(resource, f"after_{action}", item, values)
 
 
-def _call(resource: Resource, name: str, item: Any, values: Mapping[str, Any]) -> Any:
+def call(resource: Resource, name: str, item: Any, values: Mapping[str, Any]) -> Any:
+    """Call the hook *name* of *resource*, where it has that, and return what it returns."""
     hook = resource.hooks.get(name)
     return None if hook is None else hook(item, dict(values), caller().user)

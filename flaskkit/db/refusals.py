@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
 from flaskkit.errors import Conflicting, Rejected
 from flaskkit.resource import Resource
+from flaskkit.resource.fields import Field, fields_of
 from flaskkit.texts import say
 
 # SQLSTATE of PostgreSQL, error number of MariaDB, error name of SQLite.
@@ -21,25 +22,32 @@ _KINDS = {
     # Values that MariaDB alone refuses, such as a UUID of a variant it does not know.
     "value": {"1264", "1292", "1366", "1406"},
 }
+# What to say of each.
+_TEXTS = {
+    "unique": say("This is taken already."),
+    "foreign": say("This refers to a row that does not exist."),
+    "missing": say("A value is missing."),
+    "check": say("This value is not allowed."),
+    "value": say("This value is not allowed."),
+    "": say("This collides with a rule of the database."),
+}
 
 
-def write_refused(resource: Resource, error: DBAPIError) -> Rejected:
+def write_refused(resource: Resource, error: DBAPIError, values: Mapping[str, Any] | None = None) -> Rejected:
     """Return what to raise when storing a row of *resource* failed with *error*.
 
-    Fields that may not be sent are not named.
+    Fields that may not be sent are not named. Of rows that belong to it and were sent with it, in *values*, it says
+    which one is meant, as far as that can be told.
     """
     kind = violated(error)
+    refused = Conflicting if kind in ("unique", "") else Rejected
+    owned = _owned_field(resource, error)
+    if owned is not None:
+        names = _fields(owned.target, owned.owned, error)
+        return refused({owned.name: _in_rows(owned, names, kind, (values or {}).get(owned.name) or ())})
     sent = {field.name for field in resource.writable}
-    names = [name for name in _fields(resource, error) if name in sent] or [""]
-    if kind == "unique":
-        return Conflicting({name: [say("This is taken already.")] for name in names})
-    if kind == "foreign":
-        return Rejected({name: [say("This refers to a row that does not exist.")] for name in names})
-    if kind == "missing":
-        return Rejected({name: [say("A value is missing.")] for name in names})
-    if kind in ("check", "value"):
-        return Rejected({name: [say("This value is not allowed.")] for name in names})
-    return Conflicting({"": [say("This collides with a rule of the database.")]})
+    names = [name for name in _fields(resource.model, resource.writable, error) if kind and name in sent] or [""]
+    return refused({name: [_TEXTS[kind]] for name in names})
 
 
 def delete_refused(error: DBAPIError) -> Conflicting:
@@ -58,30 +66,54 @@ def violated(error: DBAPIError) -> str:
     return next((kind for kind, codes in _KINDS.items() if codes & said), "")
 
 
-def _fields(resource: Resource, error: DBAPIError) -> list[str]:
-    """Return the names of the fields that the violated constraint is about, as far as the database tells."""
-    table, mapper = resource.model.__table__, resource.model.__mapper__
+def _fields(model: Any, sent: Iterable[Field], error: DBAPIError) -> list[str]:
+    """Return the names of the fields of *model* that the violated constraint is about, as far as the database tells."""
+    names = [model.__mapper__.get_property_by_column(column).key for column in _columns(model.__table__, error)]
+    by_column = {field.name: field for field in sent}
+    links = {field.relationship: field.name for field in by_column.values() if field.is_relationship}
+    known = fields_of(model)
+    return [name if name in by_column else links.get(known[name].relationship, name) for name in names]
+
+
+def _columns(table: Any, error: DBAPIError) -> list[Any]:
+    """Return the columns of *table* that the violated constraint is about."""
     original: Any = error.orig
     text = str(original.args[-1] if original.args else original)
     diagnosis: Any = getattr(original, "diag", None)
     name = getattr(diagnosis, "constraint_name", None)
-    columns: Iterable[Any] = ()
     if getattr(diagnosis, "column_name", None):
         # A hook may have written to another table.
-        columns = [
-            column for column in table.c if (table.name, column.name) == (diagnosis.table_name, diagnosis.column_name)
-        ]
-    else:
-        words = set(re.findall(r"[\w.]+", text)) if name is None else {name}
-        words |= {word.rpartition(".")[2] for word in words}
-        constraints = [*table.constraints, *table.indexes]
-        fitting = [c for c in constraints if c.name is not None and str(c.name) in words]
-        # SQLite names no constraint but the columns, as table.column; MariaDB says PRIMARY for the key.
-        columns = [column for constraint in fitting for column in constraint.columns]
-        columns = columns or [column for column in table.c if f"{table.name}.{column.name}" in text]
-        columns = columns or [column for column in table.c if f"'{column.name}'" in text]
-        columns = columns or (table.primary_key.columns if "PRIMARY" in words else ())
-    names = [mapper.get_property_by_column(column).key for column in columns]
-    by_column = {field.name: field for field in resource.writable}
-    links = {field.relationship: field.name for field in by_column.values() if field.is_relationship}
-    return [name if name in by_column else links.get(resource.known[name].relationship, name) for name in names]
+        told = (diagnosis.table_name, diagnosis.column_name)
+        return [column for column in table.c if (table.name, column.name) == told]
+    words = set(re.findall(r"[\w.]+", text)) if name is None else {name}
+    words |= {word.rpartition(".")[2] for word in words}
+    constraints = [*table.constraints, *table.indexes]
+    fitting = [c for c in constraints if c.name is not None and str(c.name) in words]
+    # SQLite names no constraint but the columns, as table.column; MariaDB says PRIMARY for the key.
+    columns = [column for constraint in fitting for column in constraint.columns]
+    columns = columns or [column for column in table.c if f"{table.name}.{column.name}" in text]
+    columns = columns or [column for column in table.c if f"'{column.name}'" in text]
+    return columns or (list(table.primary_key.columns) if "PRIMARY" in words else [])
+
+
+def _owned_field(resource: Resource, error: DBAPIError) -> Field | None:
+    """Return the field whose rows *error* is about, if they were sent with a row of *resource*."""
+    found = re.match(r"\s*(?:INSERT INTO|UPDATE)\s+[\"`]?(\w+)", error.statement or "")
+    fields = [resource.known[name] for name in resource.owned] if found else []
+    return next((one for one in fields if one.target and one.target.__table__.name == found[1]), None)  # type: ignore[index]
+
+
+def _in_rows(owned: Field, names: Sequence[str], kind: str, sent: Sequence[Mapping[str, Any]]) -> Any:
+    """Return what to say of *names* in one of the rows *sent*: at its position, or without one of all of them."""
+    shown = sorted({field.name for field in owned.owned} & {*names})
+    places = list(range(len(sent)))
+    if kind == "missing":
+        places = [i for i in places if any(sent[i].get(name) is None for name in shown)]
+    elif shown:
+        places = [i for i in places if any(name in sent[i] for name in shown)]
+    if kind == "unique" and shown:
+        told = [[sent[i].get(name) for name in shown] for i in places]
+        places = [place for i, place in enumerate(places) if told[i] in told[:i]][:1] or places
+    if len(places) != 1:
+        return [_TEXTS[kind]]
+    return {str(places[0]): {name: [_TEXTS[kind]] for name in shown} or {"_schema": [_TEXTS[kind]]}}

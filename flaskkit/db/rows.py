@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from flask import current_app
 from sqlalchemy import BigInteger, Integer, Select, literal, select, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 from werkzeug.exceptions import NotFound
@@ -25,7 +24,9 @@ from flaskkit.db import hooks
 from flaskkit.db.engine import WRITE
 from flaskkit.db.keys import parsed, parts_of
 from flaskkit.db.lists import Asked, Lists, Page
+from flaskkit.db.loading import with_related
 from flaskkit.db.models import db
+from flaskkit.db.parts import Parts, require_moves
 from flaskkit.db.refusals import delete_refused, write_refused
 from flaskkit.db.texts import name_of
 from flaskkit.db.transactions import transaction
@@ -66,7 +67,7 @@ def page(
     require_some(resource)
     asked = Asked(filters or {}, sorts, q, number, size, count, after, count_to)
     own = condition_for(resource.model, resource.read)
-    options = _with_related(resource, fields, to_one=joinedload)
+    options = with_related(resource, fields, to_one=joinedload)
     found = Lists(resource, [resource.model], options=options).page(asked, own, visible)
     return replace(found, items=[row[0] for row in found.items])
 
@@ -108,7 +109,7 @@ def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False)
     trusted = {name: value for name, value in values.items() if is_checked_by_database(resource, name, value)}
     others = {name: value for name, value in values.items() if name not in trusted}
     try:
-        with transaction(lambda error: write_refused(resource, error), keep=keep):
+        with transaction(lambda error: write_refused(resource, error, values), keep=keep):
             found = trusted | resolved(resource, others)
             stored = {name: found[name] for name in values}
             item = new(resource, stored)
@@ -121,19 +122,25 @@ def create(resource: Resource, values: Mapping[str, Any], *, keep: bool = False)
     return item
 
 
-def new(resource: Resource, values: Mapping[str, Any]) -> Any:
+def new(resource: Resource, values: dict[str, Any]) -> Any:
     """Return a new row with *values*, in which rows stand for keys, put into the session within a transaction.
+
+    In *values* they take the place of what was sent of rows that belong to it, too.
 
     Raises:
         LoginRequired, Forbidden: the caller may not create such a row.
     """
     policy = resource.policy("create")
     for name, value in values.items():
-        _require_moves(resource.known[name], None, value)
+        require_moves(resource.known[name], None, value)
+    parts = Parts(resource, values)
     item = resource.model(**values)
     policy.claim(user_for(policy), item)
     require(policy, item)
-    return hooks.create(resource, item, values)
+    parts.begin(item)
+    stored = hooks.create(resource, item, values)
+    parts.end()
+    return stored
 
 
 def update(
@@ -152,7 +159,7 @@ def update(
         NotFound, LoginRequired, Forbidden: as in ``get``.
         Rejected, Conflicting: as in ``create``.
     """
-    with transaction(lambda error: write_refused(resource, error), keep=keep):
+    with transaction(lambda error: write_refused(resource, error, values), keep=keep):
         item = _find(resource, key, lock=True)
         require(resource.policy("update"), item)
         if check:
@@ -163,8 +170,8 @@ def update(
     return item
 
 
-def change(resource: Resource, item: Any, values: Mapping[str, Any]) -> None:
-    """Give *item*, which the caller may change, new *values*, in which rows stand for keys, within a transaction.
+def change(resource: Resource, item: Any, values: dict[str, Any]) -> None:
+    """Give *item*, which the caller may change, new *values*, as in ``new``, within a transaction.
 
     Raises:
         LoginRequired, Forbidden: the caller may not change another row that comes or goes.
@@ -172,11 +179,14 @@ def change(resource: Resource, item: Any, values: Mapping[str, Any]) -> None:
     """
     for name, value in values.items():
         if resource.known[name].moves:
-            _require_moves(resource.known[name], getattr(item, name), value)
+            require_moves(resource.known[name], getattr(item, name), value)
+    parts = Parts(resource, values, item)
+    parts.begin(item)
     hooks.update(resource, item, values)
     if not resource.policy("update").allows(user_for(resource.policy("update")), item):
         # A slip that could not be mended: giving away a row, or taking a role from oneself.
         raise Rejected({"": [say("After this you could not change it any more.")]})
+    parts.end()
 
 
 def delete(resource: Resource, key: Any, *, check: Callable[[Any], None] | None = None) -> None:
@@ -252,36 +262,15 @@ def _visible(model: Any, policy: Policy | None) -> Select[Any]:
     return select(model) if condition is True else select(model).where(condition)
 
 
-def _with_related(
-    resource: Resource, fields: Iterable[Field] | None = None, *, to_one: Any = selectinload
-) -> list[Any]:
-    wanted = resource.readable if fields is None else tuple(fields)
-    inner = {field.name: field.nested for field in wanted}
-    links = {field.relationship: field.many for field in wanted if field.relationship}
-    return [
-        one
-        for link, many in links.items()
-        for one in _loads(selectinload if many else to_one, resource.model, link, inner.get(link, ()))
-    ]
-
-
-def _loads(load: Any, model: Any, link: str, inner: Iterable[Field]) -> list[Any]:
-    """Return what loads the rows behind *link* of *model*, and those behind them which *inner* names."""
-    found = load(getattr(model, link))
-    target = model.__mapper__.relationships[link].mapper.class_
-    further = [
-        one
-        for field in inner
-        if field.is_relationship
-        for one in _loads(found.selectinload, target, field.name, field.nested)
-    ]
-    return further or [found]
-
-
 def _find(resource: Resource, key: Any, *, lock: bool = False) -> Any:
     require_some(resource)
     row = _visible(resource.model, resource.read).where(*_with_key(resource, key))
-    row = _locked(resource, row) if lock else row.options(*_with_related(resource))
+    if lock:
+        # Read anew with the row: what was loaded before may have changed since.
+        owned = [selectinload(getattr(resource.model, name)) for name in resource.owned]
+        row = _locked(resource, row.options(*owned))
+    else:
+        row = row.options(*with_related(resource))
     item = db.session.scalars(row).unique().one_or_none()
     if item is None:
         raise NotFound
@@ -316,7 +305,7 @@ def again(resource: Resource, items: Sequence[Any]) -> None:
     keys = [tuple(getattr(item, field.name) for field in resource.keys) for item in items]
     some = columns[0].in_([key for (key,) in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
     rows = select(resource.model).where(some)
-    rows = rows.options(*_with_related(resource)).execution_options(populate_existing=True)
+    rows = rows.options(*with_related(resource)).execution_options(populate_existing=True)
     if len(db.session.scalars(rows).unique().all()) < len(items):
         raise NotFound
 
@@ -358,6 +347,9 @@ def resolved(
             resolved[name] = value
             continue
         try:
+            if field.owned:
+                resolved[name] = _resolved_each(field, value)
+                continue
             wanted = list(dict.fromkeys(value)) if field.many else [value]
             found = _chosen(field, wanted, known[name]) if known is not None else resolve(field, value)
         except Rejected as error:
@@ -369,6 +361,23 @@ def resolved(
     return resolved
 
 
+def _resolved_each(field: Field, bodies: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return *bodies*, sent for rows that belong to one, if all keys in them exist. A query for each foreign key."""
+    errors: dict[str, dict[str, Any]] = {}
+    for one in (one for one in field.owned if one.target is not None):
+        keys = [body.get(one.name) for body in bodies]
+        found = referred(one, [key for key in dict.fromkeys(keys) if key is not None])
+        for i, key in enumerate(keys):
+            try:
+                if key is not None:
+                    _chosen(one, [key], found)
+            except Rejected as error:
+                errors.setdefault(str(i), {}).update(error.errors)
+    if errors:
+        raise Rejected({field.name: errors})
+    return bodies
+
+
 def is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
     """Return whether *value* is a foreign key to rows that the caller sees all: then the database can look it up."""
     field = resource.known[name]
@@ -377,20 +386,3 @@ def is_checked_by_database(resource: Resource, name: str, value: Any) -> bool:
     column = resource.model.__mapper__.columns[name]
     enforced = any(key.column is field.target.__mapper__.primary_key[0] for key in column.foreign_keys)
     return enforced and condition_for(field.target, read_policy(field.target)) is True
-
-
-def _require_moves(field: Field, before: Any, after: Any) -> None:
-    """Raise unless the caller may change the rows that come or go when *field* holds *after* instead of *before*.
-
-    Where the other rows hold the foreign key, to give or take them changes them, or deletes them as orphans.
-    """
-    if not field.moves:
-        return
-    resource: Resource | None = current_app.extensions["flaskkit"].resource_of(field.target)
-    if resource is None:
-        return
-    gone, come = (set(rows or ()) if field.many else {rows} - {None} for rows in (before, after))
-    for row in gone ^ come:
-        require(resource.policy("update"), row)
-        if row in gone and field.owns:
-            require(resource.policy("delete"), row)

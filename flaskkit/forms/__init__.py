@@ -1,11 +1,13 @@
 """Forms: Flask-WTF with protection against forged requests, and forms made from resources.
 
 protection.py   who must show a token, and when
-generate.py     form_for(resource): the form class, and getting values into and out of forms
+generate.py     form_for(resource): the form class, and getting values into forms
+values.py       values out of forms, and errors into them
 opened.py       what a form showed when it was opened, and who changed it since
 inputs.py       from one Field record to one WTForms field
 kinds.py        the WTForms fields that WTForms lacks: moments in UTC, JSON, …
 related.py      those for rows of other tables
+owned.py        that for rows which belong to the row of the form
 files.py        that for files, and room for them in requests
 jinja.py        extensions that touch the Jinja environment too early
 """
@@ -23,11 +25,13 @@ from flask_wtf import FlaskForm
 from flaskkit.errors import ResourceError, did_you_mean
 from flaskkit.feature import Feature
 from flaskkit.forms.files import UploadField, make_room
-from flaskkit.forms.generate import changes, contribute, form_for, form_on, looked_up, show_errors, values
+from flaskkit.forms.generate import contribute, form_for, form_on, looked_up
 from flaskkit.forms.jinja import jinja_left_open
 from flaskkit.forms.opened import OPENED, ChangedMeanwhile, Conflict, conflicts, mark_of, require_unchanged
+from flaskkit.forms.owned import OwnedField, inputs_in
 from flaskkit.forms.protection import csrf, keeps_typed, out_of_date, protect, renew_token
 from flaskkit.forms.related import rows_found
+from flaskkit.forms.values import changes, show_errors, values
 from flaskkit.module import Module
 
 __all__ = [
@@ -36,12 +40,14 @@ __all__ = [
     "Conflict",
     "FlaskForm",
     "Forms",
+    "OwnedField",
     "UploadField",
     "changes",
     "conflicts",
     "csrf",
     "form_for",
     "form_on",
+    "inputs_in",
     "keeps_typed",
     "looked_up",
     "make_room",

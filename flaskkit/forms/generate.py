@@ -20,10 +20,11 @@ from wtforms.validators import InputRequired
 from flaskkit.errors import ResourceError, did_you_mean
 from flaskkit.forms.files import sent
 from flaskkit.forms.inputs import TEXTS, form_field
+from flaskkit.forms.owned import ROWS, OwnedField, inputs_in
 from flaskkit.forms.related import SEARCH
+from flaskkit.forms.values import declared_in
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
-from flaskkit.texts import joined
 
 
 def form_for(
@@ -62,14 +63,14 @@ def form_on(resource: Resource, item: Any = None, typed: MultiDict[str, str] | N
     hidden = resource.write_only
     form = _filled(resource, item, sent() if request.method in SUBMIT_METHODS else None)
     if item is not None:
-        for at in [at for at, field in _declared(form).items() if field.name in hidden]:
+        for at in [at for at, field in declared_in(form).items() if field.name in hidden]:
             # What is never shown stays as it is, unless something new is typed.
             form[at].validators = [rule for rule in form[at].validators if not isinstance(rule, InputRequired)]
             form[at].flags.required = False
             if form.is_submitted() and form[at].data in (None, ""):
                 del form[at]
     if typed and not form.is_submitted():
-        for at, field in _declared(form).items():
+        for at, field in declared_in(form).items():
             if field.name in typed:
                 form[at].process(MultiDict({form[at].name: typed.getlist(field.name)}))
     return form
@@ -80,55 +81,17 @@ def form_showing(resource: Resource, item: Any) -> FlaskForm:
     return _filled(resource, item, None)
 
 
-def values(form: FlaskForm) -> dict[str, Any]:
-    """Return the values of *form* by the names of the resource's fields.
-
-    An empty input is None, or "" for text that cannot be NULL. One that cannot be NULL and has a default is left
-    out, so that the default applies.
-    """
-    return {
-        field.name: form[at].data
-        for at, field in _declared(form).items()
-        if form[at].data is not None or field.nullable or field.many
-    }
-
-
-def changes(form: FlaskForm) -> dict[str, Any]:
-    """Return those ``values`` that differ from what the form was opened with.
-
-    Storing only these keeps what somebody else changed in other fields meanwhile.
-    """
-    declared = _declared(form)
-    changed = {field.name for at, field in declared.items() if form[at].data != form[at].object_data}
-    return {name: value for name, value in values(form).items() if name in changed}
-
-
-def show_errors(form: FlaskForm, errors: Mapping[str, Iterable[str]]) -> None:
-    """Put *errors*, as ``Rejected.errors`` holds them, beside the fields of *form* that they are about.
-
-    What is about no field of the form goes to ``form.form_errors``.
-    """
-    places = {field.name: at for at, field in _declared(form).items()}
-    for name, messages in errors.items():
-        if name in places:
-            form[places[name]].errors = [*form[places[name]].errors, *messages]
-        else:
-            form.form_errors += [joined(name, message, between=": ") for message in messages]
-
-
-def declared_in(form: FlaskForm) -> Mapping[str, Field]:
-    """Return the fields of the resource that *form* has, by the names of its own."""
-    return _declared(form)
-
-
 def looked_up(form: FlaskForm) -> bool:
-    """Return whether *form* was sent to search for other rows, by a button called SEARCH, and do so.
+    """Return whether *form* was sent by a button that saves nothing, and do what that is for.
 
-    Without a name in that button, as where somebody presses Enter, the input in which words stand is meant.
+    One called SEARCH searches for other rows; without a name in it, as where somebody presses Enter, the input in
+    which words stand is meant. One called ROWS has added a row or taken one away.
     """
+    if ROWS in request.form:
+        return any(isinstance(field, OwnedField) and field.pressed for field in form)
     wanted = request.form.get(SEARCH)
     found = False
-    for field in form if wanted is not None else ():
+    for field in inputs_in(form) if wanted is not None else ():
         words = request.form.get(f"{field.name}-search", "").strip()
         if getattr(field, "picker", False) and (wanted == field.name or (wanted == "" and words)):
             field.look_up(words)
@@ -138,12 +101,12 @@ def looked_up(form: FlaskForm) -> bool:
 
 def _filled(resource: Resource, item: Any, typed: Any) -> FlaskForm:
     form_class = form_for(resource)
-    shown = {at: field for at, field in _declared(form_class).items() if field.name not in resource.write_only}
+    shown = {at: field for at, field in declared_in(form_class).items() if field.name not in resource.write_only}
     known = {at: getattr(item, field.name) for at, field in shown.items()} if item is not None else {}
     # Left alone, Flask-WTF would take JSON bodies for forms too.
     form = form_class(typed, data=known)
     if item is not None:
-        for at in [at for at, field in _declared(form).items() if field.key]:
+        for at in [at for at, field in declared_in(form).items() if field.key]:
             del form[at]  # Other rows refer to a key, and so do addresses: it stays, here as in the API.
     return form
 
@@ -165,16 +128,31 @@ def _form_class(resource: Resource, names: Sequence[str] | None, widgets: Mappin
     declared: dict[str, Field] = {}
     for name in known if names is None else names:
         declared[_attribute(name, declared)] = known[name]
-    inputs = {at: form_field(field, resource.name, widget=widgets.get(field.name)) for at, field in declared.items()}
-    name = f"{resource.name.title().replace('_', '').replace('-', '')}Form"
-    return type(
-        name, (FlaskForm,), {**inputs, "_declared": declared, "__doc__": f"Made from resource {resource.name!r}."}
-    )
+    inputs = {
+        at: _owned(resource, field) if field.owned else form_field(field, resource.name, widget=widgets.get(field.name))
+        for at, field in declared.items()
+    }
+    return _class_of(f"{_title(resource.name)}Form", inputs, declared, f"Made from resource {resource.name!r}.")
 
 
-def _declared(form: FlaskForm | type[FlaskForm]) -> Mapping[str, Field]:
-    found: Mapping[str, Field] = getattr(form, "_declared", {})
-    return found if isinstance(form, type) else {at: field for at, field in found.items() if at in form}
+def _owned(resource: Resource, field: Field) -> Any:
+    """Return the (unbound) field of rows that belong to one of *resource*, each with a form of its own."""
+    declared: dict[str, Field] = {}
+    for one in field.owned:
+        declared[_attribute(one.name, declared)] = one
+    inputs = {at: form_field(one, resource.name) for at, one in declared.items()}
+    name = f"{_title(resource.name)}{_title(field.name)}Form"
+    made = _class_of(name, inputs, declared, f"One of the {field.name} in the form of resource {resource.name!r}.")
+    options: dict[str, Any] = {"label": field.label, "description": field.help}
+    return OwnedField(resource=resource, row=field, form_class=made, **options)
+
+
+def _class_of(name: str, inputs: Mapping[str, Any], declared: Mapping[str, Field], words: str) -> type[FlaskForm]:
+    return type(name, (FlaskForm,), {**inputs, "_declared": declared, "__doc__": words})
+
+
+def _title(name: str) -> str:
+    return name.title().replace("_", "").replace("-", "")
 
 
 def _attribute(name: str, taken: Iterable[str]) -> str:

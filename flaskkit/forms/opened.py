@@ -20,8 +20,10 @@ from wtforms import BooleanField, SelectField, SelectMultipleField
 
 from flaskkit.errors import Conflicting
 from flaskkit.forms.files import UploadField
-from flaskkit.forms.generate import declared_in, form_showing
+from flaskkit.forms.generate import form_showing
 from flaskkit.forms.kinds import MomentField
+from flaskkit.forms.owned import OwnedField
+from flaskkit.forms.values import declared_in
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
 from flaskkit.texts import say
@@ -96,6 +98,8 @@ def _hashes(resource: Resource, form: FlaskForm) -> dict[str, str]:
 def _shown(field: Any) -> Any:
     if isinstance(field, UploadField):
         return field.object_data
+    if isinstance(field, OwnedField):
+        return [(row.key, [_shown(row[at]) for at in declared_in(row)]) for row in field.entries]
     if isinstance(field, SelectMultipleField):
         return sorted(map(str, field.data or ()))
     if isinstance(field, SelectField | BooleanField):
@@ -110,7 +114,7 @@ def _sent(field: Any, known: str) -> bool:
     """Return whether *field*, as it was sent, holds something else than what was shown."""
     if isinstance(field, UploadField):
         return field.data is not field.object_data
-    if isinstance(field, SelectField | SelectMultipleField | BooleanField | MomentField):
+    if isinstance(field, SelectField | SelectMultipleField | BooleanField | MomentField | OwnedField):
         return _hash(_shown(field)) != known
     return bool(field.raw_data) and _hash(_lines(str(field.raw_data[0]))) != known
 

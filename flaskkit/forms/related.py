@@ -9,7 +9,7 @@ Which rows there are is asked of ``app.extensions["flaskkit.rows"]``, which feat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -53,6 +53,7 @@ class _Picker:
     row: Field
     choices: Any
     _searches = False
+    _known: Set[Any] = frozenset()
     words = ""
     address = ""
     found: Sequence[tuple[Any, str]] = ()
@@ -67,7 +68,12 @@ class _Picker:
         self.words, self.found = words, rows_found(self.row, words)
 
     def _all(self, search: bool) -> list[tuple[Any, str]] | None:
-        offered: list[tuple[Any, str]] | None = _rows().choices(self.row)
+        # Rows of one form share what they offer.
+        shared: dict[str, Any] = getattr(self.meta, "offered", {})  # type: ignore[attr-defined]
+        if self.row.name not in shared:
+            shared[self.row.name] = _rows().choices(self.row)
+        offered: list[tuple[Any, str]] | None = shared[self.row.name]
+        self._known = {key for key, _ in offered or ()}
         self._searches = offered is None and search and _searched(self.row) is not None
         return offered
 
@@ -85,7 +91,8 @@ class RowField(_Picker, SelectField):
         self.object_data = self.data = _key(value)
 
     def pre_validate(self, form: Any) -> None:
-        if not self.process_errors and self.data is not None and self.data != self.object_data:
+        new = self.data is not None and self.data != self.object_data and self.data not in self._known
+        if new and not self.process_errors:
             _check(self.row, self.data)
 
     @cached_property
@@ -143,7 +150,7 @@ class RowsField(_Picker, SelectMultipleField):
             self.data = self.object_data
 
     def pre_validate(self, form: Any) -> None:
-        new = [key for key in self.data or () if key not in self.object_data]
+        new = [key for key in self.data or () if key not in self.object_data and key not in self._known]
         if new and not self.process_errors:
             _check(self.row, new)
 

@@ -33,8 +33,8 @@ class Text:
 class Cell:
     """What stands at *field*: nothing, one text, or a text for each of many rows.
 
-    ``kind`` is "number", "moment", "flag", "code", "long", "file" or ""; templates show each in its way. ``value`` is
-    the value itself.
+    ``kind`` is "number", "moment", "flag", "code", "long", "file", "rows" or ""; templates show each in its way.
+    ``value`` is the value itself; of rows that belong to the row it is a list of cells for each.
     """
 
     field: Field
@@ -80,7 +80,12 @@ def _cell(section: Section, item: Any, field: Field, how: Speech) -> Cell:
     if field.target is not None and field.relationship:
         related = getattr(item, field.relationship)
         others = related if field.many else [related] if related is not None else []
-        return Cell(field, value, tuple(_related(section, other) for other in others))
+        if field.owned:
+            others = [other for other in others if _is_seen(section, field, other)]
+            inner = [*field.owned, *(one for one in field.nested if not one.key and one not in field.owned)]
+            value = [[_cell(section, other, one, how) for one in inner] for other in others]
+        texts = tuple(_related(section, other) for other in others)
+        return Cell(field, value, texts, "rows" if field.owned else "")
     if value is None or value == "":
         return Cell(field, value, ())
     kind = kind_of(field)
@@ -94,6 +99,11 @@ def _cell(section: Section, item: Any, field: Field, how: Speech) -> Cell:
     else:
         text = str(value) if field.key else text_of(value, how)
     return Cell(field, value, (Text(text),), kind)
+
+
+def _is_seen(section: Section, field: Field, other: Any) -> bool:
+    own = section.resource_of(field.target)
+    return own is None or own.read.allows(user_for(own.read), other)
 
 
 def _related(section: Section, other: Any) -> Text:

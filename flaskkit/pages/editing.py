@@ -13,7 +13,7 @@ from flask_wtf import FlaskForm
 from flaskkit.db.keys import url_key
 from flaskkit.db.texts import name_of
 from flaskkit.forms import OPENED, form_for, mark_of
-from flaskkit.forms.generate import declared_in
+from flaskkit.forms.values import declared_in
 from flaskkit.resource import Resource
 
 # Names the rows that are sent, by their keys in URLs.

@@ -20,6 +20,7 @@ from flaskkit.forms import (
     changes,
     conflicts,
     form_on,
+    inputs_in,
     looked_up,
     mark_of,
     out_of_date,
@@ -161,7 +162,7 @@ def delete_row(section: Section, resource: Resource, key: str) -> ResponseReturn
 def _checked(form: FlaskForm, name: str) -> ResponseReturnValue:
     """Answer what saving *form* would say beside its input *name*. Nothing is saved."""
     form.validate()
-    field = next((one for one in form if one.name == name), None)
+    field = next((one for one in inputs_in(form) if one.name == name), None)
     return jsonify(errors=[] if field is None else [spoken(message) for message in field.errors])
 
 

@@ -42,6 +42,7 @@ class Field:
     ``computed`` fields are made from others and never stored; ``in_sql`` says whether the database can compute them.
     ``renamed`` is what faces call the field, if not by its ``name``. ``nested`` are the fields shown of the other row
     in place of its key, ``expandable`` those that are where a request asks for it; both in alphabetical order.
+    ``owned`` are the fields that may be sent of each of the rows that a list holds, where these are sent as objects.
     ``file`` are the rules of a column that holds files.
 
     ``input`` is what kind of text it is, where forms have an input for that: "email", "url", "tel", "color" or
@@ -82,6 +83,7 @@ class Field:
     renamed: str = ""
     nested: tuple[Field, ...] = ()
     expandable: tuple[Field, ...] = ()
+    owned: tuple[Field, ...] = ()
     file: FileRules | None = None
 
     @property

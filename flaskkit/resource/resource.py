@@ -22,7 +22,8 @@ from typing import Any
 from flaskkit.access import Policy, nobody
 from flaskkit.errors import ResourceError, did_you_mean
 from flaskkit.resource.computed import computed_of
-from flaskkit.resource.fields import Field, fields_of, keys_of, label_of
+from flaskkit.resource.fields import Field, fields_of, key_of, keys_of, label_of
+from flaskkit.resource.owned import owned_of
 from flaskkit.resource.shown import inner_of, shown_mistakes
 from flaskkit.texts import as_text, say
 
@@ -42,6 +43,9 @@ class Resource:
 
     ``nested`` names relationships whose rows are shown as objects with the fields given, ``expand`` those for which a
     request may ask that; both are sent as keys. A path, ``"author.country"``, names what is shown behind another row.
+    ``owned`` names relationships whose rows belong to the row, ``cascade="all, delete-orphan"``, with the columns that
+    may be sent: these rows are shown and sent as objects, with their keys, and one that is left out is deleted. Who may
+    do that to them says ``owned_policy``, or else the resource of their own, where they have one.
     ``renamed`` says by which other names attributes are known outside. With ``sparse``, a request may ask for some of
     the fields only.
 
@@ -71,6 +75,8 @@ class Resource:
     order: Sequence[str] = ()
     nested: Mapping[str, Sequence[str]] = field(default_factory=dict)
     expand: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    owned: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    owned_policy: Policy | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
     sparse: bool = False
     read: Policy = nobody
@@ -188,6 +194,8 @@ class Resource:
                 if name not in self.known:
                     where = f"{action}={policy}, which {self.model.__name__} lacks"
                     yield f"Resource {self.name!r} names {name!r} in {where}.{did_you_mean(name, self.known)}"
+        if self.owned_policy is not None and not isinstance(self.owned_policy, Policy):
+            yield f"Resource {self.name!r} has {self.owned_policy!r} as owned_policy; give a policy, such as login."
         if isinstance(self.read, Policy) and not _has_rows(self.read, self.model):
             yield f"Resource {self.name!r} has a policy as read which has no SQL form; give it rows()."
 
@@ -231,13 +239,22 @@ class Resource:
         """Return *one* as it is shown here: with its new name, and with the fields of the other row."""
         new = self.renamed.get(one.name, "")
         label = say(label_of(new)) if new and one.label == label_of(one.name) else one.label
+        owned = owned_of(self.model, one.name, self.owned[one.name])[0] if self._owns(one) else ()
+        shown = {**self.nested, one.name: self._shown_of(one, owned)} if owned else self.nested
         nested, expandable = (
             inner_of(where, one.name, one.target)[0] if one.name in where and one.is_relationship else ()
-            for where in (self.nested, self.expand)
+            for where in (shown, self.expand)
         )
         if not (new or nested or expandable):
             return one
-        return replace(one, renamed=new, label=label, nested=nested, expandable=expandable)
+        return replace(one, renamed=new, label=label, nested=nested, expandable=expandable, owned=owned)
+
+    def _owns(self, one: Field) -> bool:
+        return one.name in self.owned and one.is_relationship
+
+    def _shown_of(self, one: Field, owned: Iterable[Field]) -> list[str]:
+        target: Any = one.target
+        return [key_of(target), *(field.name for field in owned), *self.nested.get(one.name, ())]
 
     def _named(self, names: Iterable[str]) -> tuple[Field, ...]:
         return tuple(self.known[name] for name in names)

@@ -18,6 +18,7 @@ from uuid import UUID
 from flaskkit.errors import did_you_mean
 from flaskkit.resource.computed import computed_of
 from flaskkit.resource.fields import Field, fields_of
+from flaskkit.resource.owned import owned_of
 
 if TYPE_CHECKING:
     from flaskkit.resource import Resource
@@ -65,8 +66,11 @@ def shown_mistakes(resource: Resource) -> Iterator[str]:
         for name, inner in getattr(resource, where).items():
             mistakes = _further_mistakes if "." in name else _nested_mistakes
             yield from (f"{this}, {where} {name!r}: {text}" for text in mistakes(resource, where, name, inner))
-    for name in sorted({*resource.nested} & {*resource.expand}):
-        yield f"{this} names {name!r} in nested and in expand; choose one."
+    for name in sorted({*resource.nested, *resource.owned} & {*resource.expand}):
+        where = "nested" if name in resource.nested else "owned"
+        yield f"{this} names {name!r} in {where} and in expand; choose one."
+    for name, sent in resource.owned.items():
+        yield from (f"{this}, owned {name!r}: {text}" for text in _owned_mistakes(resource, name, sent))
     yield from (f"{this} {text}" for text in _type_mistakes(resource))
     yield from (f"{this} {text}" for text in _renaming_mistakes(resource))
 
@@ -89,6 +93,13 @@ def _nested_mistakes(resource: Resource, where: str, name: str, inner: Any) -> I
     if isinstance(inner, str) or not inner:
         return [f"list what is shown, such as ['id'], not {inner!r}."]
     return inner_of(getattr(resource, where), name, field.target)[1]
+
+
+def _owned_mistakes(resource: Resource, name: str, sent: Any) -> Iterable[str]:
+    field = resource.known.get(name) if name in resource.fields else None
+    if field is None or not field.is_relationship:
+        return ["name a relationship that is in fields."]
+    return owned_of(resource.model, name, sent)[1]
 
 
 def _further_mistakes(resource: Resource, where: str, path: str, inner: Any) -> Iterable[str]:

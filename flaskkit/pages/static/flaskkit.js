@@ -1,5 +1,5 @@
-// What forms do better with a script: search for rows while typing, and tell of mistakes on leaving an input. Without it
-// the same happens on a button. The server decides; there are no rules here.
+// What forms do better with a script: search for rows while typing, tell of mistakes on leaving an input, and add rows that
+// belong to the one of the form. Without it the same happens on a button. The server decides; there are no rules here.
 "use strict";
 
 for (const form of document.querySelectorAll("form[data-check]")) {
@@ -34,11 +34,37 @@ function show(place, input, text) {
   input.setAttribute("aria-describedby", [...others, id].join(" "));
 }
 
-for (const picker of document.querySelectorAll("[data-choices]")) {
-  const address = picker.dataset.choices;
-  const words = picker.querySelector("input[type=search]");
-  const button = picker.querySelector("button[name=_search]");
-  if (address && words && button) searching(picker, address, words, button);
+searchIn(document);
+
+function searchIn(part) {
+  for (const picker of part.querySelectorAll("[data-choices]")) {
+    const address = picker.dataset.choices;
+    const words = picker.querySelector("input[type=search]");
+    const button = picker.querySelector("button[name=_search]");
+    if (address && words && button) searching(picker, address, words, button);
+  }
+}
+
+for (const rows of document.querySelectorAll("[data-rows]")) {
+  const template = rows.querySelector(":scope > template");
+  const more = rows.querySelector(":scope > button[name=_rows]");
+  let next = 0;
+  for (const button of rows.querySelectorAll(".owned-row button[name=_rows]")) next = Math.max(next, 1 + Number(button.value.split("-").pop()));
+
+  rows.addEventListener("click", (event) => {
+    const button = event.target.closest("button[name=_rows]");
+    if (!button) return;
+    event.preventDefault();
+    if (button === more) {
+      template.insertAdjacentHTML("beforebegin", template.innerHTML.replaceAll("__row__", next++).replaceAll("__number__", next));
+      const added = template.previousElementSibling;
+      searchIn(added);
+      added.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+    } else {
+      button.closest(".owned-row").remove();
+      more.focus();
+    }
+  });
 }
 
 function searching(picker, address, words, button) {
@@ -62,6 +88,10 @@ function searching(picker, address, words, button) {
     told.textContent = told.dataset.found.replace("{number}", choices.length).replace("{words}", () => text);
   }
 
+  // What was looked for is found: Enter saves now.
+  picker.addEventListener("change", (event) => {
+    if (event.target !== words) words.value = "";
+  });
   words.addEventListener("input", () => {
     clearTimeout(waiting);
     waiting = setTimeout(search, 250);
