@@ -20,12 +20,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from tests.docs.warm import SOCKET, Warm
 
 from flaskkit import Config, create_app, scaffold
 from flaskkit.scaffold import code, main, upgrade
 from flaskkit.scaffold.changes import with_entry
 from flaskkit.scaffold.columns import column_of
-from tests.docs.warm import SOCKET, Warm
 
 BIN = Path(sys.executable).parent
 # Kept between runs: a first look at SQLAlchemy takes mypy half a minute.
