@@ -113,7 +113,7 @@ class OwnPasswordField(PasswordField):
     def __init__(self, **options: Any) -> None:
         # Not required in JSON: of two kinds of users one has none.
         hints = {"autocomplete": "current-password", "required": True}
-        super().__init__(say("Your password"), [Length(max=passwords.LONGEST)], render_kw=hints, **options)
+        super().__init__(say("Your password"), [Length(max=passwords.LONGEST_TYPED)], render_kw=hints, **options)
 
 
 class ProvingForm(FlaskForm):  # type: ignore[misc]

@@ -41,6 +41,9 @@ _RIGHTS = "_rights_read"
 
 def normal_email(text: str) -> str:
     """Return an e-mail address as it is stored and compared: NFKC, lower case, no space around it."""
+    if len(text) > 4 * EMAIL_LENGTH:
+        # That is none, whatever it would become. Megabytes would keep the server busy for half a minute.
+        return text
     return unicodedata.normalize("NFKC", text).strip().lower()
 
 

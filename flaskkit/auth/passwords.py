@@ -17,6 +17,9 @@ from flaskkit.texts import say
 
 # What `shortest` may be set to, and the most that is hashed.
 SHORTEST, LONGEST = 8, 128
+# The most that is looked at: a letter may be typed as several, which are one when it is normalised. Megabytes would
+# keep the server busy for as many seconds.
+LONGEST_TYPED = 4 * LONGEST
 LEGACY = ("scrypt:", "pbkdf2:")
 
 # The parameters are argon2-cffi's own and grow with it; `outdated` finds hashes made with weaker ones.
@@ -34,10 +37,10 @@ def mistake(password: str, email: str = "") -> str:
     It is too short or too long, among those that are tried first, or the address. Nothing else counts: no kinds of
     characters are asked for (NIST SP 800-63B, section 3.1.1.2).
     """
-    text = unicodedata.normalize("NFKC", password)
+    text = unicodedata.normalize("NFKC", password[: LONGEST_TYPED + 1])
     if len(text) < shortest():
         return say("Use at least %(number)s characters.", number=shortest())
-    if len(text) > LONGEST:
+    if len(text) > LONGEST or len(password) > LONGEST_TYPED:
         return say("Use at most %(number)s characters.", number=LONGEST)
     plain = text.casefold()
     if plain in _common():
@@ -54,7 +57,7 @@ def hashed(password: str) -> str:
 
 def fits(password: str, stored: str | None) -> bool:
     """Return whether *stored* was made from *password*. Takes as long when there is nothing stored."""
-    if len(password) > LONGEST:
+    if len(password) > LONGEST_TYPED:
         return False
     if stored is not None and stored.startswith(LEGACY):
         return _fits_legacy(password, stored)

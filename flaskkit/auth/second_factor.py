@@ -7,6 +7,7 @@ recovery_codes    make new ones                    totp_off    ask for no code f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, ValidationError
 from wtforms.validators import InputRequired, Length
 
-from flaskkit.access import caller, login, public
+from flaskkit.access import Policy, caller, login, public
 from flaskkit.auth import accounts, recovery, totp
 from flaskkit.auth.events import tell
 from flaskkit.auth.factors import SecondFactor
@@ -30,6 +31,25 @@ from flaskkit.texts import say, say_many
 
 # Phones show digits, and fill in what the app says. Recovery codes have letters, so that is no rule.
 _CODE = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+
+
+@dataclass(frozen=True)
+class _Begun(Policy):
+    """Users, and who has given the password and is not logged in yet; no token that is limited to scopes."""
+
+    anonymous = True
+
+    def allows(self, user: Any, item: Any = None) -> bool:
+        return user is not None or pending() is not None
+
+    def rows(self, user: Any, model: Any) -> Any:
+        return self.allows(user)
+
+    def __str__(self) -> str:
+        return "login, or the first factor"
+
+
+begun = _Begun()
 
 
 class CodeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF has no types
@@ -247,6 +267,7 @@ FLOWS = (
         "second_factor_state",
         "/second-factor",
         state,
+        policy=begun,
         title="The second factor of the caller",
         method="GET",
         pages=False,
@@ -257,6 +278,7 @@ FLOWS = (
         "totp_propose",
         "/totp/propose",
         propose,
+        policy=begun,
         title="A secret for an authenticator app",
         pages=False,
         answer={"secret": str, "uri": str, "svg": str, "setup": str},
@@ -267,6 +289,7 @@ FLOWS = (
         "/totp",
         set_up,
         SetupForm,
+        policy=begun,
         title=say("Authenticator app"),
         button=say("Turn on"),
         listed=say("A code from your phone after the password, and recovery codes."),

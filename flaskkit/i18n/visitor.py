@@ -19,7 +19,7 @@ import pytz
 from babel import Locale
 from flask import Response, g, has_request_context, request
 
-from flaskkit.access import caller
+from flaskkit.access import Caller, caller
 
 LANGUAGE = "language"
 TIMEZONE = "timezone"
@@ -70,9 +70,10 @@ class Visitors:
 
     def _chosen(self, what: str) -> str:
         depends = _depends_on()
-        user = None if g.get("flaskkit_i18n_nobody") else caller().user
-        own = self._own(user, what)
-        if own:
+        found = Caller() if g.get("flaskkit_i18n_nobody") else caller()
+        own = self._own(found.user, what)
+        if own or found.by == "token":
+            # A program keeps no cookies.
             return own
         depends.add("Cookie")
         return request.cookies.get(what, "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from werkzeug.security import generate_password_hash
 
@@ -40,6 +42,24 @@ def test_the_address_is_no_password(site, password):
     refused = site.submit(site.client(), "/auth/sign-up", email="AdaLovelace@example.com", password=password)
     assert refused.status_code == 422
     assert f'id="password-error">{ADDRESS}</div>' in refused.text
+
+
+def test_the_longest_password_fits_however_its_accents_are_typed(site):
+    """Those of some keyboards are two characters each until they are normalised."""
+    typed = "e\u0301" * 128
+    client = site.client()
+    assert site.submit(client, "/auth/sign-up", email="ada@example.com", password=typed).status_code == 303
+    assert site.log_in(site.client(), password=typed).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["login", "sign-up", "forgot-password"])
+def test_long_texts_are_refused_before_they_are_normalised(made, path):
+    """One letter of Arabic becomes eighteen; a request of some megabytes would take half a minute."""
+    site, long = made(more=["api", "mail"]), "\ufdfa" * 300_000
+    values = {"email": long} if path == "forgot-password" else {"email": long, "password": long}
+    began = time.perf_counter()
+    refused = site.client().post(f"/api/auth/{path}", json=values)
+    assert (refused.status_code, time.perf_counter() - began < 1) == (401 if path == "login" else 422, True)
 
 
 def test_commands_ask_for_the_same(site, ada):

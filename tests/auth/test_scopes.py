@@ -12,7 +12,7 @@ from flask.views import MethodView
 from flask_smorest import Blueprint as SmorestBlueprint
 from sqlalchemy.orm import Mapped
 
-from flaskkit import IntegerKey, Model, Module, Resource, db, login, permission, public, recently, requires, role
+from flaskkit import Auth, IntegerKey, Model, Module, Resource, db, login, permission, public, recently, requires, role
 from flaskkit.auth import accounts, tokens
 from flaskkit.auth.models import Role
 from flaskkit.db.models import now
@@ -154,6 +154,21 @@ def test_a_view_that_says_nothing_is_closed_to_limited_tokens(site, limited):
     client = limited("notes:read")
     assert [client.get(path).status_code for path in ("/unsaid", "/theirs", "/auth/account")] == [403, 403, 403]
     assert [limited().get(path).status_code for path in ("/unsaid", "/theirs")] == [200, 200]
+
+
+def test_a_limited_token_learns_and_changes_nothing_of_the_second_factor(made):
+    site = made(more=["api"], auth=Auth(second_factor="optional"))
+    with site.app.app_context():
+        db.session.add(Role(name="press", permissions="notes.publish"))
+        token, _ = tokens.issue(accounts.by_email(site.add()), "test", 1, ["notes.publish"])
+    headers = {"Authorization": f"Bearer {token}"}
+    client = site.client()
+    asked = [
+        client.get("/api/auth/second-factor", headers=headers),
+        client.post("/api/auth/totp/propose", headers=headers),
+        client.post("/api/auth/totp", json={"setup": "", "password": "correct horse", "code": "1"}, headers=headers),
+    ]
+    assert [answer.status_code for answer in asked] == [403, 403, 403]
 
 
 def test_a_scope_that_opens_nothing_is_refused_when_the_token_is_made(site):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flaskkit import db
-from flaskkit.auth import accounts
+from flaskkit.auth import accounts, tokens
 from flaskkit.auth.users import User
 from flaskkit.i18n import I18n
 from tests.i18n.conftest import Sailor, in_language
@@ -62,6 +62,17 @@ def test_a_program_does_the_same(app):
     for wrong in ({"language": "es"}, {**CHOICE, "language": "tlh"}, {**CHOICE, "timezone": "x"}):
         assert client.post("/api/auth/language", json=wrong).status_code == 422
     assert app.test_client().post("/api/auth/language", json=CHOICE).status_code == 401
+
+
+def test_a_bearer_token_says_nothing_about_a_language(app):
+    with app.app_context():
+        token, _ = tokens.issue(accounts.by_email("ada@example.com"), "test", 1)
+    headers = {"Authorization": f"Bearer {token}", **in_language("de")}
+    client = app.test_client()
+    client.set_cookie("language", "es")
+    told = client.get("/api/auth/language", headers=headers)
+    assert (told.json["language"], "Cookie" in told.vary) == ("de", False)
+    assert client.post("/api/auth/language", json=CHOICE, headers=headers).status_code == 400
 
 
 def test_a_model_without_columns_leaves_it_to_the_browser(start):
