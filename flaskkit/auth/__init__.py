@@ -284,7 +284,8 @@ class Auth(Feature):
 
     def _commands(self) -> AppGroup:
         more = invitations.COMMANDS if self.sign_up == "invitation" else ()
-        return AppGroup("users", help=commands.users.help, commands=[*commands.users.commands.values(), *more])
+        found = [*commands.users.commands.values(), *more]
+        return AppGroup("users", help=commands.users.help, commands=found, callback=events.say_it_yourself)
 
     def _more_flows(self, app: Flask) -> Iterator[Flow]:
         """Yield the flows of what is off unless a setting asks for it, and wire that."""

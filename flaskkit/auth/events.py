@@ -20,12 +20,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
+import click
 import flask_login
 from blinker import Namespace
 from flask import Flask, current_app, has_request_context, request
-from flask.logging import default_handler, has_level_handler
+from flask.logging import default_handler, has_level_handler, wsgi_errors_stream
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Session
 
@@ -74,6 +75,8 @@ signals = {kind: _namespace.signal(kind) for kind in (*DONE, *REFUSED)}
 # What must never be written down, however it is called: password, new_password, reset_link …
 _SECRET = ("password", "passphrase", "token", "cookie", "link", "url", "code", "secret", "key", "digest", "hash")
 _LONGEST = 200
+# Where click keeps, for a command and those below it, that it says itself what it does.
+_SAID = "flaskkit.auth.said"
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,20 @@ def wire(app: Flask) -> None:
         logger.setLevel(logging.INFO)
     # As Flask does with its own logger.
     if not has_level_handler(logger):
-        logger.addHandler(default_handler)
+        handler = logging.StreamHandler(cast("TextIO", wsgi_errors_stream))
+        handler.setFormatter(default_handler.formatter)
+        handler.addFilter(_is_news)
+        logger.addHandler(handler)
+
+
+def say_it_yourself() -> None:
+    """Keep what the current command does out of the terminal: it says so itself. A log that was set up has it still."""
+    click.get_current_context().meta[_SAID] = True
+
+
+def _is_news(_record: logging.LogRecord) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is None or _SAID not in context.meta
 
 
 def _noted(kind: str, user: Any, details: Mapping[str, Any]) -> Callable[[], None]:

@@ -20,7 +20,7 @@ from wtforms.validators import InputRequired, Length
 
 from flaskkit.access import Policy, caller, login, public
 from flaskkit.auth import accounts, recovery, totp
-from flaskkit.auth.events import tell
+from flaskkit.auth.events import say_it_yourself, tell
 from flaskkit.auth.factors import SecondFactor
 from flaskkit.auth.flows import Flow, Outcome, Pending, limits, pending
 from flaskkit.auth.forms import OwnPasswordField, ProvingForm
@@ -114,6 +114,7 @@ def wire(app: Flask, *, required: bool) -> None:
 @with_appcontext
 def reset(email: str) -> None:
     """Take a user's second factor away who has lost it, and the recovery codes too."""
+    say_it_yourself()
     user = accounts.by_email(email)
     if user is None:
         raise click.ClickException(f"There is no user {email}.")

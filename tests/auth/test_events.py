@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -312,4 +313,21 @@ def test_lines_are_written_where_nobody_set_up_logging(site, ada, capsys, monkey
     events.wire(site.app)
     with site.app.app_context():
         events.tell("data_exported", accounts.by_email(ada))
-    assert "data_exported" in capsys.readouterr().err
+    assert "] INFO in events: data_exported {" in capsys.readouterr().err
+
+
+def test_a_command_that_says_what_it_did_is_not_said_again(site, lines, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(events.logger, "handlers", [])
+    events.wire(site.app)
+    (handler,) = events.logger.handlers
+    written = io.StringIO()
+    handler.setStream(written)
+    kept: list[str] = []
+    events.logger.addHandler(receiver := logging.Handler())
+    receiver.emit = lambda record: kept.append(record.getMessage().split()[0])
+    made = site.app.test_cli_runner().invoke(args=["kit", "users", "create", "ada@example.com", "--generate"])
+    assert made.output.startswith("Made user ada@example.com.")
+    assert (written.getvalue(), kept) == ("", ["account_created"]), "a log that was set up has it"
+    site.logged_in("ada@example.com", password=re.search(r": (\S+)", made.output)[1])
+    assert "login" in written.getvalue()
