@@ -88,7 +88,7 @@ def _add_download(blueprint: Blueprint, resource: Resource, field: Field) -> Non
 
 def _add_upload(blueprint: Blueprint, resource: Resource, field: Field, row: Shown) -> None:
     rules = _rules(field)
-    limit = f"At most {rules.max_size:,} bytes."
+    limit = " ".join([f"At most {rules.max_size:,} bytes.", *rules.limits])
     part = {"type": "string", "format": "binary", "description": f"{field.help} {limit}".strip()}
     media: dict[str, Any] = {
         "schema": {"type": "object", "properties": {PART: part}, "required": [PART], "additionalProperties": False}

@@ -1,6 +1,10 @@
 """How wide and high an image is, from its header: PNG, GIF, JPEG and WebP.
 
-The image itself is not decoded, so a damaged one is not found out.
+    check_dimensions((4000, 3000), most=(2000, 2000))      ValueError: more than that
+    bounds_of((100, 100), (2000, 2000))                    ("100 to 2000", "100 to 2000"): what to tell before
+
+The image itself is not decoded: a damaged one is not found out, and one that is made to fill the memory of whoever
+decodes it does no harm here.
 """
 
 from __future__ import annotations
@@ -8,7 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import IO
 
+from flaskkit.texts import Text, joined, say
+
 Dimensions = tuple[int, int]
+# Decoded, an image of as many takes 400 MB.
+MOST_PIXELS = 100_000_000
 # More than any camera writes before the frame; a file made to keep us busy has millions.
 _SEGMENTS = 1000
 
@@ -65,6 +73,44 @@ def _webp(stream: IO[bytes]) -> Dimensions | None:
         return _little(head, 26, 2) & 0x3FFF, _little(head, 28, 2) & 0x3FFF
     return None
 
+
+def can_tell(media_type: str) -> bool:
+    """Return whether ``dimensions_of`` knows that format."""
+    return media_type in _READERS
+
+
+def check_dimensions(found: Dimensions | None, least: Dimensions | None, most: Dimensions | None) -> None:
+    """Raise unless an image of *found* pixels is between *least* and *most*; without *most* it has ``MOST_PIXELS``.
+
+    Raises:
+        ValueError: it is not, or its header does not tell.
+    """
+    if found is None:
+        if least or most:
+            raise ValueError(say("How wide and high this image is cannot be told."))
+        return
+    for i, words in enumerate((_WIDTH, _HEIGHT)):
+        pixels = say(words, pixels=found[i])
+        if most and found[i] > most[i]:
+            raise ValueError(joined(pixels, say("At most %(pixels)s are taken.", pixels=most[i])))
+        if least and found[i] < least[i]:
+            raise ValueError(joined(pixels, say("At least %(pixels)s are needed.", pixels=least[i])))
+    if not most and found[0] * found[1] > MOST_PIXELS:
+        raise ValueError(say("The image has more than %(number)s million pixels.", number=MOST_PIXELS // 1_000_000))
+
+
+def bounds_of(least: Dimensions | None, most: Dimensions | None) -> tuple[Text, ...]:
+    """Return which widths and which heights are taken; nothing without a limit."""
+    if least and most:
+        return tuple(say("%(least)s to %(most)s", least=low, most=high) for low, high in zip(least, most, strict=True))
+    if most:
+        return tuple(say("at most %(most)s", most=one) for one in most)
+    return tuple(say("at least %(least)s", least=one) for one in least or ())
+
+
+# Beside the limit: what was found.
+_WIDTH = say("The image is %(pixels)s pixels wide.")
+_HEIGHT = say("The image is %(pixels)s pixels high.")
 
 _READERS: dict[str, Callable[[IO[bytes]], Dimensions | None]] = {
     "image/png": _png,

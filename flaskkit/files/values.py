@@ -25,7 +25,7 @@ from werkzeug.exceptions import NotFound
 
 from flaskkit.errors import FeatureError
 from flaskkit.files.content import OCTETS, knows, media_type_of, named_fitly, size_of
-from flaskkit.files.images import dimensions_of
+from flaskkit.files.images import Dimensions, bounds_of, can_tell, check_dimensions, dimensions_of
 from flaskkit.files.storage import Storage
 from flaskkit.texts import either, say
 
@@ -121,22 +121,37 @@ class Upload(File):
 class FileType(TypeDecorator[File]):
     """A column that holds a file of one of the media *types*, or any without them, of at most *max_size* bytes.
 
+    *min_pixels* and *max_pixels* are (width, height) of images; without the latter they have ``MOST_PIXELS`` in all.
+
     Raises:
-        ValueError: content of one of *types* cannot be told from other content.
+        ValueError: content of one of *types* cannot be told from other content, or has no width and height.
     """
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, types: Iterable[str] = (), max_size: int = 10_000_000) -> None:
+    def __init__(
+        self,
+        types: Iterable[str] = (),
+        max_size: int = 10_000_000,
+        min_pixels: Dimensions | None = None,
+        max_pixels: Dimensions | None = None,
+    ) -> None:
         super().__init__()
         self.types = (types,) if isinstance(types, str) else tuple(types)
         self.max_size = max_size
+        self.min_pixels, self.max_pixels = min_pixels, max_pixels
         unknown = [one for one in self.types if not knows(one)]
         if unknown:
             raise ValueError(
                 f"FileType cannot tell {', '.join(unknown)} from other content. Name types that have a signature, or"
                 f" {OCTETS!r} for anything."
+            )
+        blind = [one for one in self.types if not can_tell(one)]
+        if (min_pixels or max_pixels) and (blind or not self.types):
+            raise ValueError(
+                f"FileType cannot tell how wide and high {', '.join(blind) or 'any file'} is. With limits of pixels,"
+                " name types among image/png, image/jpeg, image/gif and image/webp."
             )
 
     @property
@@ -148,11 +163,18 @@ class FileType(TypeDecorator[File]):
     def python_type(self) -> type[File]:
         return File
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What people need to know of an image before they choose it."""
+        bounds = bounds_of(self.min_pixels, self.max_pixels)
+        names = (say("Width in pixels: %(bounds)s."), say("Height in pixels: %(bounds)s."))
+        return tuple(say(name, bounds=one) for name, one in zip(names, bounds, strict=False))
+
     def take(self, stream: IO[bytes], name: str) -> Upload:
         """Return what is in *stream*, seekable, as a value of this column.
 
         Raises:
-            ValueError: it is empty, too large or of another type.
+            ValueError: it is empty, too large, of another type, or an image of too few or too many pixels.
         """
         size = size_of(stream)
         if size == 0:
@@ -162,7 +184,9 @@ class FileType(TypeDecorator[File]):
         media_type = media_type_of(stream, name, self.types)
         if self.types and media_type not in self.types and OCTETS not in self.types:
             raise ValueError(say("This is %(kind)s, not %(wanted)s.", kind=media_type, wanted=either(*self.types)))
-        width, height = dimensions_of(stream, media_type) or (None, None)
+        found = dimensions_of(stream, media_type)
+        check_dimensions(found, self.min_pixels, self.max_pixels)
+        width, height = found or (None, None)
         return Upload(stream, name, media_type, size=size, width=width, height=height)
 
     def process_bind_param(self, value: File | None, dialect: Dialect) -> str | None:

@@ -100,7 +100,10 @@ def _kind(field: Field, where: str, search: bool) -> tuple[Any, dict[str, Any]]:
     """Return the class of the WTForms field for *field*, and what to make it with."""
     options: dict[str, Any] = {"label": field.label, "description": field.help}
     if field.file:
-        return UploadField, options | {"description": joined(field.help, _limits(field.file)), "file": field}
+        return UploadField, options | {
+            "description": joined(field.help, _limits(field.file), *field.file.limits),
+            "file": field,
+        }
     options["validators"] = _rules(field)
     if field.target is not None:
         return (RowsField if field.many else RowField), options | {"row": field, "search": search}

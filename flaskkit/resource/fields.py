@@ -19,10 +19,17 @@ Class = type[Any]
 
 
 class FileRules(Protocol):
-    """Which files a column takes: the media types and the most bytes; no types means any."""
+    """Which files a column takes: the media types and the most bytes; no types means any.
+
+    ``limits`` are sentences about anything else that they must be.
+    """
 
     types: tuple[str, ...]
     max_size: int
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What else to know before a file is chosen."""
 
     def take(self, stream: IO[bytes], name: str) -> Any:
         """Return a value for the column, or raise ValueError with what is wrong with that file."""

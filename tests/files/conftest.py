@@ -39,7 +39,9 @@ class FilesBook(IntegerKey, Model):
     __tablename__ = "files_book"
     title: Mapped[str]
     owner_id: Mapped[int | None]
-    cover: Mapped[File | None] = mapped_column(FileType(types=["image/png", "image/jpeg"], max_size=MOST))
+    cover: Mapped[File | None] = mapped_column(
+        FileType(types=["image/png", "image/jpeg"], max_size=MOST, max_pixels=(300, 200))
+    )
     paper: Mapped[File | None] = mapped_column(FileType())
     secret: Mapped[File | None] = mapped_column(FileType(types=["text/plain"]))
     pages: Mapped[list[FilesPage]] = relationship(cascade="all, delete-orphan")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import pytest
@@ -99,6 +100,43 @@ def test_a_name_tells_only_kinds_of_plain_text_apart(content, name, wanted, medi
 )
 def test_images_tell_how_large_they_are(content, size):
     assert dimensions_of(BytesIO(content), media_type_of(BytesIO(content), "")) == size
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [
+        ((60, 40), ""),
+        ((81, 40), "The image is 81 pixels wide. At most 80 are taken."),
+        ((60, 51), "The image is 51 pixels high. At most 50 are taken."),
+        ((19, 40), "The image is 19 pixels wide. At least 20 are needed."),
+        ((0, 40), "How wide and high this image is cannot be told."),
+    ],
+)
+def test_an_image_of_other_width_or_height_is_refused(size, told):
+    rules = FileType("image/png", min_pixels=(20, 10), max_pixels=(80, 50))
+    assert refusal(rules, png(*size)) == told
+    assert [str(one) for one in rules.limits] == ["Width in pixels: 20 to 80.", "Height in pixels: 10 to 50."]
+
+
+def test_an_image_that_would_fill_the_memory_is_refused_unread():
+    bomb = png()[:16] + struct.pack(">II", 20_000, 20_000) + png()[24:]
+    assert refusal(FileType("image/png"), bomb) == "The image has more than 100 million pixels."
+    assert refusal(FileType(), bomb) == "The image has more than 100 million pixels."
+    assert refusal(FileType("image/png", max_pixels=(20_000, 20_000)), bomb) == ""
+
+
+def refusal(rules, content):
+    try:
+        rules.take(BytesIO(content), "cover.png")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("types", [(), ["image/png", "image/tiff"]], ids=["any", "tiff"])
+def test_limits_of_pixels_need_types_that_tell_them(types):
+    with pytest.raises(ValueError, match="cannot tell how wide and high (any file|image/tiff) is"):
+        FileType(types, max_pixels=(80, 50))
 
 
 @given(place=st.integers(0, 200), put=st.binary(min_size=1, max_size=8))

@@ -21,7 +21,8 @@ def test_the_form_has_an_input_for_the_file(ann):
     page = ann.get("/books/new").text
     assert 'enctype="multipart/form-data"' in page
     assert '<input accept="image/png,image/jpeg" ' in page
-    assert "PNG or JPEG, at most 20 kB." in page
+    told = "PNG or JPEG, at most 20 kB. Width in pixels: at most 300. Height in pixels: at most 200."
+    assert told in page
     assert "-remove" not in page
 
 
@@ -70,8 +71,9 @@ def test_a_new_file_wins_over_the_box_to_remove_it(ann, add, stored):
         ([(BytesIO(b""), "a.png")], "The file is empty."),
         ([(BytesIO(b"\0" * (MOST + 1)), "a.png")], "Larger than 20,000 bytes."),
         ([(BytesIO(png()), "a.png"), (BytesIO(png()), "b.png")], "Choose one file only."),
+        ([(BytesIO(png(301, 1)), "a.png")], "The image is 301 pixels wide. At most 300 are taken."),
     ],
-    ids=["text", "empty", "too large", "two"],
+    ids=["text", "empty", "too large", "two", "too wide"],
 )
 def test_a_wrong_file_is_told_beside_the_field(ann, add, stored, files, message):
     key = add(cover=png(4, 4))
