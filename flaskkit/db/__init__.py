@@ -16,6 +16,7 @@ cursor.py    where a list is read on, as text that only this app can make
 lists.py     the statements for a page of rows
 rows.py      the rows of a Resource: read and changed under its policies, one transaction each
 parts.py     rows that change with the row they belong to
+unique.py    whether a value is taken already
 loading.py   what loads the rows behind relationships
 texts.py     rows and values as people read them
 compiled.py  the same rows as tuples, by statements that are built once

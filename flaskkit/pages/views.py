@@ -11,6 +11,7 @@ from flaskkit.access import require, user_for
 from flaskkit.db import rows
 from flaskkit.db.keys import url_key
 from flaskkit.db.texts import name_of, noun_of
+from flaskkit.db.unique import is_taken
 from flaskkit.errors import Rejected
 from flaskkit.forms import (
     OPENED,
@@ -28,6 +29,7 @@ from flaskkit.forms import (
     show_errors,
     values,
 )
+from flaskkit.forms.values import declared_in
 from flaskkit.pages import files, picker
 from flaskkit.pages.cells import Cell, cells_of, in_reading_order
 from flaskkit.pages.conditions import tidied
@@ -83,7 +85,7 @@ def new_row(section: Section, resource: Resource) -> ResponseReturnValue:
     form = form_on(resource, typed=request.args)
     picker.link(section, resource, form)
     if form.is_submitted() and CHECK in request.headers:
-        return _checked(form, request.headers[CHECK])
+        return _checked(resource, form, request.headers[CHECK])
     status = 200
     if form.is_submitted() and not looked_up(form):
         status = 422
@@ -108,7 +110,7 @@ def edit_row(section: Section, resource: Resource, key: str) -> ResponseReturnVa
     files.link(form, resource, key)
     picker.link(section, resource, form)
     if form.is_submitted() and CHECK in request.headers:
-        return _checked(form, request.headers[CHECK])
+        return _checked(resource, form, request.headers[CHECK], item)
     opened = request.form.get(OPENED, "") if form.is_submitted() else mark_of(resource, item)
     status, compared = 200, []
     if form.is_submitted() and not looked_up(form):
@@ -159,11 +161,19 @@ def delete_row(section: Section, resource: Resource, key: str) -> ResponseReturn
     return section.render(resource, "delete.html", form=form, name=name, back=back, effects=effects), status
 
 
-def _checked(form: FlaskForm, name: str) -> ResponseReturnValue:
+def _checked(resource: Resource, form: FlaskForm, name: str, item: Any = None) -> ResponseReturnValue:
     """Answer what saving *form* would say beside its input *name*. Nothing is saved."""
     form.validate()
     field = next((one for one in inputs_in(form) if one.name == name), None)
-    return jsonify(errors=[] if field is None else [spoken(message) for message in field.errors])
+    if field is None:
+        return jsonify(errors=[])
+    declared = declared_in(form)
+    known = next((one for at, one in declared.items() if form[at] is field), None)
+    # What is wrong by itself is not compared with anything.
+    sent = {**values(form), **{one.name: None for at, one in declared.items() if form[at].errors}}
+    if known is not None and not field.errors and is_taken(resource, known.name, sent, item):
+        field.errors = [say("This is taken already.")]
+    return jsonify(errors=[spoken(message) for message in field.errors])
 
 
 def _compared(section: Section, item: Any, found: list[Conflict]) -> list[tuple[Conflict, Cell]]:
