@@ -8,6 +8,7 @@
 # make upstream   Flask's and its extensions' own tests, on apps made by flaskkit
 # make contract   the example app against its OpenAPI document: linter, generated clients, fuzzer
 # make smoke      from a wheel to a project that is served, tested and shipped, as a new user does it
+# make accessibility  every kind of page in a browser: axe, 360 pixels, keyboard, Lighthouse (make accessibility ARGS=--write notes the scores)
 # make deployment  what the docs say of servers, with gunicorn, granian, nginx and systemd
 # make bench      compare its speed with others' and write docs/benchmarks.md (make bench ARGS=--check compares answers)
 # make coverage   the suite, with a report of what it does not reach
@@ -23,7 +24,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 FLASK := cd example_app && APP_ENV=development ../$(BIN)/flask --app wsgi
 COVERAGE := --cov=flaskkit --cov-branch --cov-report=term-missing:skip-covered
 
-.PHONY: run test check format docs pictures docs-tables upstream contract smoke deployment bench coverage clean
+.PHONY: run test check format docs pictures docs-tables upstream contract smoke accessibility deployment bench coverage clean
 .DEFAULT_GOAL := run
 
 run: $(INSTANCE)/loaded
@@ -77,6 +78,9 @@ contract: .venv/dev .contract/installed
 smoke: .venv/made
 	$(BIN)/python tests/smoke/run.py
 
+accessibility: .venv/dev .accessibility/installed
+	$(BIN)/python tests/browser/run.py $(ARGS)
+
 deployment: .deployment/installed
 	.deployment/bin/python tests/deployment/run.py
 
@@ -87,7 +91,7 @@ coverage:
 	$(MAKE) test ARGS="$(COVERAGE) $(ARGS)"
 
 clean:
-	rm -rf .venv bench/.venv build .upstream .contract .deployment $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv bench/.venv build .upstream .contract .accessibility .deployment $(INSTANCE) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 # Each of these files says that a step is done; it is done again when what it depends on is newer.
 
@@ -119,6 +123,13 @@ clean:
 	@mkdir -p .contract/npm
 	@cp tests/contract/package.json .contract/npm/
 	@npm install --prefix .contract/npm --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.accessibility/installed: tests/browser/package.json
+	@echo "Installing axe and Lighthouse into .accessibility; this takes a while the first time."
+	@mkdir -p .accessibility
+	@cp tests/browser/package.json .accessibility/
+	@npm install --prefix .accessibility --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .deployment/installed: pyproject.toml

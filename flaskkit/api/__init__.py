@@ -112,7 +112,7 @@ class Api(Feature):
                     prefix = given if below else version.prefix + given
                     version.smorest(app).register_blueprint(part, url_prefix=prefix)
         if csrf.takes_over(app):
-            app.extensions["flaskkit"].own_csrf.update(set(app.blueprints) - before)
+            csrf.guard(app, set(app.blueprints) - before)
 
     def checks(self) -> Iterable[Any]:
         from flaskkit.api import checks

@@ -18,6 +18,18 @@ def takes_over(app: Flask) -> bool:
     return "csrf" in app.extensions and app.config["WTF_CSRF_CHECK_DEFAULT"] is None
 
 
+def guard(app: Flask, blueprints: set[str]) -> None:
+    """Decide for *blueprints* from now on."""
+    app.extensions["flaskkit"].own_csrf.update(blueprints)
+    app.extensions.setdefault("flaskkit.api_csrf", set()).update(blueprints)
+
+
+def guarded(app: Flask) -> set[str]:
+    """Return the blueprints for which this feature decides; other features decide for some of theirs."""
+    known: set[str] = app.extensions.get("flaskkit.api_csrf", set())
+    return known
+
+
 def check() -> None:
     """Before each request: ask for the token where a session cookie wants to change something through the API.
 
@@ -27,6 +39,5 @@ def check() -> None:
     config = current_app.config
     if request.method not in config["WTF_CSRF_METHODS"] or not config["WTF_CSRF_ENABLED"]:
         return
-    own = current_app.extensions["flaskkit"].own_csrf
-    if not own.isdisjoint(request.blueprints) and caller().by == "session":
+    if not guarded(current_app).isdisjoint(request.blueprints) and caller().by == "session":
         current_app.extensions["csrf"].protect()

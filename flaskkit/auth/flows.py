@@ -128,6 +128,11 @@ class Flow:
     method: Literal["GET", "POST"] = "POST"
     pages: bool = True
 
+    @property
+    def own(self) -> bool:
+        """Whether it is about one's own account, rather than a way into it."""
+        return self.policy is not public
+
     def run(self, values: dict[str, Any]) -> Outcome:
         """Do it with *values* that the form has accepted.
 

@@ -56,6 +56,10 @@ class Pages(Feature):
     after: ClassVar[tuple[str, ...]] = ("auth",)
 
     title: str = setting("", help="Name of the site, at the top of each page. Without one: the name of the app.")
+    description: str = setting(
+        "",
+        help="What the site is about, in a sentence, for search engines and previews of links. Without one: its title.",
+    )
     page_size: int = setting(20, help="How many rows one page of a list shows.")
 
     def mistakes(self, config: Config) -> Iterable[str]:
@@ -69,7 +73,7 @@ class Pages(Feature):
         if "bootstrap" not in app.extensions:
             with jinja_left_open(app):
                 Bootstrap5(app)
-        site = app.extensions["flaskkit.site"] = Site(self.title or label_of(app.name))
+        site = app.extensions["flaskkit.site"] = Site(self.title or label_of(app.name), self.description)
         app.context_processor(lambda: {"flaskkit": site})
         folders = Blueprint(
             "pages", __name__, static_folder="static", static_url_path="/flaskkit/static", template_folder="templates"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ class Text:
 class Cell:
     """What stands at *field*: nothing, one text, or a text for each of many rows.
 
-    ``kind`` is "number", "moment", "flag", "code", "long", "file", "rows" or ""; templates show each in its way.
+    ``kind`` is "number", "day", "moment", "flag", "code", "long", "file", "rows" or ""; templates show each in its way.
     ``value`` is the value itself; of rows that belong to the row it is a list of cells for each.
     """
 
@@ -69,6 +69,7 @@ _KINDS: dict[type, str] = {
     int: "number",
     float: "number",
     Decimal: "number",
+    date: "day",
     datetime: "moment",
     bool: "flag",
     object: "code",

@@ -26,8 +26,9 @@ class Entry:
 class Site:
     """The site as the layout shows it. Nothing is asked about the visitor until a template does."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, description: str = "") -> None:
         self.title = title
+        self.description = description or title
         self.entries: list[tuple[str, str]] = []
         # What feature `admin` shows, if it is on, and the views beside it.
         self.admin: Any = None
@@ -83,6 +84,11 @@ class Site:
         """The address of the login page, which leads back here."""
         at_home = request.path == "/" or request.blueprint == "auth"
         return url_for("auth.login", next=None if at_home else request.full_path.rstrip("?"))
+
+    @property
+    def account(self) -> str:
+        """The address of the visitor's own account."""
+        return url_for("auth.account")
 
     @property
     def sign_up(self) -> str:

@@ -155,6 +155,8 @@ def ask(https: int, http: int, inner: int) -> None:
         admin: HTTPResponse = browser.open(f"{site}/admin/")
         assert admin.status == 200
         assert "max-age=31536000" in admin.headers["Strict-Transport-Security"]
+        style = urllib.request.Request(f"{site}/flaskkit/static/flaskkit.css", headers={"Accept-Encoding": "gzip"})
+        assert browser.open(style).headers["Content-Encoding"] == "gzip"
         assert status(f"https://evil.example:{https}/") == 400
         assert status(f"http://shop.example:{http}/lamps/") == 301
 
