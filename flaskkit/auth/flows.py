@@ -200,6 +200,11 @@ def layout() -> str:
     return "flaskkit/layout.html" if "pages" in current_app.extensions["flaskkit"] else "auth/bare.html"
 
 
+def site_name() -> str:
+    """Return what devices list an account of this site under."""
+    return str(getattr(current_app.extensions.get("flaskkit.site"), "title", current_app.name))
+
+
 def proceed(user: Any, *, remember: bool = False, by: Sequence[str] = ("password",)) -> Outcome:
     """Log *user* in, who has shown the first factor; or keep them pending, where they have a second one to show.
 

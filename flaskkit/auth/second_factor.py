@@ -22,7 +22,7 @@ from flaskkit.access import Policy, caller, login, public
 from flaskkit.auth import accounts, recovery, totp
 from flaskkit.auth.events import say_it_yourself, tell
 from flaskkit.auth.factors import SecondFactor
-from flaskkit.auth.flows import Flow, Outcome, Pending, limits, pending
+from flaskkit.auth.flows import Flow, Outcome, Pending, limits, pending, site_name
 from flaskkit.auth.forms import OwnPasswordField, ProvingForm
 from flaskkit.auth.identity import end_other_sessions, start_session
 from flaskkit.db.transactions import together
@@ -76,10 +76,10 @@ class SetupForm(ProvingForm):
         user = whose() if has_request_context() else None
         if user is None or totp.is_on(user):
             return
-        self.proposal = totp.proposed(user, _issuer(), self.setup.data or "")
+        self.proposal = totp.proposed(user, site_name(), self.setup.data or "")
         self.in_time = self.proposal is not None
         if self.proposal is None:
-            self.proposal = totp.propose(user, _issuer())
+            self.proposal = totp.propose(user, site_name())
             self.setup.data = self.proposal.setup
 
     def validate_setup(self, _field: Any) -> None:
@@ -165,7 +165,7 @@ def propose(_values: dict[str, Any]) -> Outcome:
     """
     user = _required()
     second().refuse_another(user)
-    made = totp.propose(user, _issuer())
+    made = totp.propose(user, site_name())
     return Outcome(answer={"secret": made.secret, "uri": made.uri, "svg": made.svg(), "setup": made.setup})
 
 
@@ -180,7 +180,7 @@ def set_up(values: dict[str, Any]) -> Outcome:
     second().refuse_another(user)
     if caller().user is not None:
         accounts.prove(user, values.get("password"))
-    proposal = totp.proposed(user, _issuer(), values["setup"] or "")
+    proposal = totp.proposed(user, site_name(), values["setup"] or "")
     if proposal is None:
         raise Rejected({"setup": [say("Ask for a new secret.")]})
     kept = pending() if caller().user is None else None
@@ -354,8 +354,3 @@ def _check_both(user: Any, values: dict[str, Any]) -> None:
 
 def _codes_shown(codes: list[str]) -> Outcome:
     return Outcome(page="auth/codes.html", answer={"recovery_codes": codes})
-
-
-def _issuer() -> str:
-    site = current_app.extensions.get("flaskkit.site")
-    return str(site.title if site is not None else current_app.name)

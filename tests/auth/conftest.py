@@ -17,9 +17,9 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import event
 
 from flaskkit import caller, db, login, requires
-from flaskkit.auth import accounts, passwords, tokens
-
-PASSWORD = "correct horse"
+from flaskkit.auth import accounts, passwords, tokens, totp
+from tests.auth.oidc import Provider
+from tests.auth.phone import PASSWORD, Clock, turn_on
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +120,30 @@ def site(made: Callable[..., Site]) -> Site:
 def ada(site: Site) -> str:
     """The address of a user."""
     return site.add()
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(totp, "now", clock)
+    return clock
+
+
+@pytest.fixture
+def phone(site):
+    phone, site.codes = turn_on(site, site.logged_in())
+    return phone
+
+
+@pytest.fixture(scope="module")
+def running():
+    with Provider().running() as provider:
+        yield provider
+
+
+@pytest.fixture
+def acme(running):
+    running.person = {"sub": "248289761001", "email": "jane@example.com", "email_verified": True}
+    running.wrong = {}
+    running.asked.clear()
+    return running

@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 
 from flaskkit import Auth, Limits, Mail, Security, db
 from flaskkit.auth import accounts
+from tests.auth.device import Late
 from tests.auth.oidc import CLIENT, Provider
 
 CHROMIUM = shutil.which("chromium")
@@ -40,15 +41,6 @@ DEVICE = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-
-
-class Late:
-    """An app that is known to the server when it is made: its address is a setting of it."""
-
-    app = None
-
-    def __call__(self, environ, start_response):
-        return self.app(environ, start_response)
 
 
 @pytest.fixture

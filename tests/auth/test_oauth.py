@@ -4,103 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import urllib.error
-import urllib.request
-from datetime import UTC, datetime
-from http.client import HTTPResponse
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlalchemy import func, select, update
 
 from flaskkit import Auth, Config, ConfigError, Mail, create_app
-from flaskkit.auth import accounts
-from flaskkit.auth.oauth import identities, providers
-from flaskkit.db import db
-from tests.auth.oidc import CLIENT, Provider
+from flaskkit.auth.oauth import providers
+from tests.auth.elsewhere import come_back, linked, settings, to_the_provider, told, users, visit
+from tests.auth.oidc import CLIENT
 
 JANE = "jane@example.com"
 UNVERIFIED = "Acme has not made sure that your e-mail address is yours."
 NOT_TOLD = "Acme has not told us who you are."
 
 
-class NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_request):
-        return None
-
-
-def visit(url: str) -> str:
-    """Open *url* at the provider, as a browser does, and return where it sends the browser."""
-    try:
-        answer: HTTPResponse = urllib.request.build_opener(NoRedirects).open(url)
-    except urllib.error.HTTPError as redirected:
-        return redirected.headers["Location"]
-    raise AssertionError(f"{url} sends nowhere: {answer.status}")
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Provider().running() as provider:
-        yield provider
-
-
-@pytest.fixture
-def acme(running):
-    running.person = {"sub": "248289761001", "email": JANE, "email_verified": True}
-    running.wrong = {}
-    running.asked.clear()
-    return running
-
-
-def settings(acme, **auth):
-    return Auth(providers={"acme": {"discovery": acme.discovery, "label": "Acme", **CLIENT}}, **auth)
-
-
 @pytest.fixture
 def site(made, acme):
     return made(auth=settings(acme), more=["api"])
-
-
-def to_the_provider(client, path="/auth/oauth/acme"):
-    """Begin, and return the address of the provider's page."""
-    sent = client.get(path)
-    assert sent.status_code == 302, sent.text
-    return sent.location
-
-
-def come_back(client, path="/auth/oauth/acme"):
-    """Go to the provider and come back; return what is answered then."""
-    back = urlsplit(visit(to_the_provider(client, path)))
-    return client.get(f"{back.path}?{back.query}")
-
-
-def told(client, answer):
-    """Return the page to which *answer* sends."""
-    assert answer.status_code == 303
-    return client.get(answer.location).text
-
-
-def users(site):
-    with site.app.app_context():
-        return sorted(db.session.scalars(select(accounts.user_model().email)))
-
-
-def linked(site):
-    with site.app.app_context():
-        return db.session.scalar(select(func.count()).select_from(identities.model()))
-
-
-def submit(client, path, **values):
-    token = re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get(path).text)[1]
-    return client.post(path, data={"csrf_token": token, **values})
-
-
-def unlink(client, page, provider):
-    """Press the button on the page that lists what is linked, as if it were there for that provider."""
-    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get(page).text)
-    token = token or re.search(r'name="csrf_token"[^>]* value="([^"]+)"', client.get("/auth/change-password").text)
-    return client.post(f"{page}/unlink", data={"csrf_token": token[1], "provider": provider})
 
 
 # New, and known
@@ -301,108 +221,6 @@ def test_an_account_whose_address_was_confirmed_is_linked(site):
     come_back(client)
     assert client.get("/who").text == f"{JANE} by session"
     assert (users(site), linked(site)) == ([JANE], 1)
-
-
-# Linking
-
-
-@pytest.fixture
-def ada(site):
-    site.add("ada@example.com")
-    return site.logged_in()
-
-
-def test_a_user_is_asked_before_an_account_is_linked(site, ada):
-    asked = come_back(ada)
-    assert asked.location == "/auth/identities/link"
-    page = ada.get(asked.location).text
-    assert "as <strong>jane@example.com</strong>" in page
-    assert linked(site) == 0
-    assert submit(ada, "/auth/identities/link").location == "/auth/identities"
-    assert JANE in ada.get("/auth/identities").text
-    client = site.client()
-    come_back(client)
-    assert client.get("/who").text == "ada@example.com by session"
-
-
-def test_an_account_is_linked_once_and_by_nobody_unasked(site, ada):
-    assert submit(ada, "/auth/identities/link").status_code == 422
-    come_back(ada)
-    page = ada.get("/auth/identities/link")
-    assert ada.post("/auth/identities/link").status_code == 400
-    assert page.status_code == 200
-    assert linked(site) == 0
-
-
-def test_what_waits_to_be_linked_is_for_the_user_who_asked(site, ada):
-    come_back(ada)
-    cookie = ada.get_cookie("session").value
-    assert "No account is waiting" in site.logged_in().get("/auth/identities/link").text
-    with site.app.app_context():
-        db.session.delete(accounts.by_email("ada@example.com"))
-        db.session.commit()
-    stale = site.client()
-    stale.set_cookie("session", cookie)
-    assert stale.get("/auth/identities/link").location.startswith("/auth/login")
-
-
-def test_linking_and_unlinking_ask_for_the_password_again_after_a_while(site, ada):
-    come_back(ada)
-    with site.app.app_context():
-        stored = accounts.user_model().sessions.property.mapper.class_
-        db.session.execute(update(stored).values(confirmed_at=datetime(2020, 1, 1, tzinfo=UTC)))
-        db.session.commit()
-    for path in ("/auth/identities/link", "/auth/identities/unlink"):
-        assert ada.get(path).location.startswith("/auth/confirm-password"), path
-    assert linked(site) == 0
-
-
-def test_an_account_of_somebody_else_is_not_linked(site, ada):
-    come_back(site.client())
-    come_back(ada)
-    refused = submit(ada, "/auth/identities/link")
-    assert (refused.status_code, "linked to another user" in refused.text) == (422, True)
-    client = site.client()
-    come_back(client)
-    assert client.get("/who").text == f"{JANE} by session"
-
-
-def test_unlinking(site, ada):
-    come_back(ada)
-    submit(ada, "/auth/identities/link")
-    assert unlink(ada, "/auth/identities", provider="other").status_code == 422
-    assert unlink(ada, "/auth/identities", provider="acme").location == "/auth/identities"
-    assert linked(site) == 0
-
-
-def test_the_last_way_in_is_not_taken_away(site):
-    client = site.client()
-    come_back(client)
-    refused = unlink(client, "/auth/identities", provider="acme")
-    assert (refused.status_code, "Nothing else opens your account." in refused.text) == (422, True)
-    assert linked(site) == 1
-
-
-def test_as_json(site, ada):
-    come_back(ada)
-    csrf = ada.get("/api/auth/csrf").json
-    header = {csrf["header"]: csrf["token"]}
-    assert ada.get("/api/auth/identities").json["providers"] == ["acme"]
-    assert ada.get("/api/auth/identities").json["linked"] == []
-    assert ada.post("/api/auth/identities/link", json={}, headers=header).status_code == 200
-    assert ada.get("/api/auth/identities").json["linked"] == ["acme"]
-    unlinked = ada.post("/api/auth/identities/unlink", json={"provider": "acme"}, headers=header)
-    assert unlinked.status_code == 200, unlinked.json
-    assert ada.get("/api/auth/identities").json["linked"] == []
-
-
-def test_a_second_factor_is_asked_here_too(made, acme):
-    site = made(auth=settings(acme, second_factor="required"))
-    client = site.client()
-    asked = come_back(client, "/auth/oauth/acme?next=/mine")
-    assert asked.location == "/auth/totp?next=/mine"
-    assert client.get("/who").text == "nobody"
-    assert 'type="password"' not in client.get(asked.location).text
 
 
 # Presets and settings

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import html
-import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 
-import pyotp
 import pytest
-from sqlalchemy import inspect, select, text
 
-from flaskkit import Auth, Config, ConfigError, IntegerKey, Model, UserMixin, create_app
-from flaskkit.auth import accounts, events, recovery, totp
+from flaskkit import Auth
+from flaskkit.auth import accounts, totp
 from flaskkit.db import db
 from tests.auth.conftest import PASSWORD
+from tests.auth.phone import Phone, pending, post, secret_on, shown_codes, submit, turn_on
 
 ADA = {"email": "ada@example.com", "password": PASSWORD}
-
-
-class AuthFactorMember(UserMixin, IntegerKey, Model):
-    __tablename__ = "auth_factor_member"
-
-
-class Clock:
-    """What time it is for codes."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now().astimezone()
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def goes_on(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(totp, "now", clock)
-    return clock
-
-
-class Phone:
-    """An authenticator app."""
-
-    def __init__(self, clock: Clock, secret: str) -> None:
-        self.clock, self.app = clock, pyotp.TOTP(secret)
-
-    def code(self, later: int = 0) -> str:
-        """Return the code it shows now, or *later* steps of 30 seconds from now."""
-        return self.app.at(self.clock.now, counter_offset=later)
 
 
 @pytest.fixture
@@ -61,54 +22,6 @@ def site(made, clock):
     site.clock = clock
     site.add()
     return site
-
-
-def secret_on(page) -> str:
-    return re.search(r"Key: <code[^>]*>([A-Z2-7 ]+)</code>", page.text)[1].replace(" ", "")
-
-
-def submit(client, path, **values):
-    """Send the form at *path*, with what is hidden in it."""
-    page = client.get(path)
-    hidden = re.findall(r'name="(\w+)" type="hidden" value="([^"]+)"', page.text)
-    return client.post(path, data={**{name: html.unescape(value) for name, value in hidden}, **values})
-
-
-def shown_codes(page) -> list[str]:
-    assert page.status_code == 200, page.text
-    return re.findall(r"<code[^>]*>([0-9a-z-]{14})</code>", page.text)
-
-
-def turn_on(site, client, path="/auth/totp", **values):
-    """Set up an app for who is logged in; return it and the recovery codes."""
-    page = client.get(path)
-    phone = Phone(site.clock, secret_on(page))
-    hidden = re.findall(r'name="(\w+)" type="hidden" value="([^"]+)"', page.text)
-    answer = client.post(path, data={**dict(hidden), "code": phone.code(), "password": PASSWORD, **values})
-    site.clock.goes_on(seconds=30)
-    return phone, shown_codes(answer)
-
-
-@pytest.fixture
-def phone(site):
-    phone, site.codes = turn_on(site, site.logged_in())
-    return phone
-
-
-def csrf(client):
-    told = client.get("/api/auth/csrf").json
-    return {told["header"]: told["token"]}
-
-
-def post(client, path, body=None):
-    return client.post(f"/api/auth/{path}", json=body or {}, headers=csrf(client))
-
-
-def pending(site):
-    """A client that has given the password."""
-    client = site.client()
-    assert site.log_in(client).location == "/auth/second-factor"
-    return client
 
 
 # Setting it up
@@ -311,104 +224,6 @@ def test_a_new_password_makes_the_old_one_of_a_pending_login_worthless(site, pho
     assert sent.location.startswith("/auth/login")
 
 
-# Recovery codes
-
-
-def test_a_recovery_code_opens_the_account_once(site, phone):
-    code = site.codes[0]
-    client = pending(site)
-    assert submit(client, "/auth/second-factor", code=code).status_code == 303
-    assert "You have 9 recovery codes left." in client.get("/auth/totp").text
-    assert submit(pending(site), "/auth/second-factor", code=code).status_code == 422
-
-
-@pytest.mark.parametrize(
-    "spelt", [str.upper, lambda code: code.replace("-", ""), lambda code: f" {code.replace('-', ' ')} "]
-)
-def test_however_it_is_written(site, phone, spelt):
-    assert submit(pending(site), "/auth/second-factor", code=spelt(site.codes[3])).status_code == 303
-
-
-def test_recovery_codes_are_taken_while_codes_of_the_app_are_not(site, phone):
-    for _ in range(6):
-        submit(pending(site), "/auth/second-factor", code="000000")
-    assert submit(pending(site), "/auth/second-factor", code=site.codes[0]).status_code == 303
-
-
-def test_of_requests_at_once_one_gets_in_with_a_recovery_code(site, phone):
-    def use(_number):
-        with site.app.app_context():
-            return recovery.use(accounts.by_email("ada@example.com"), site.codes[0])
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(use, range(4))) == [False, False, False, True]
-
-
-def test_new_codes_need_both_factors_and_void_the_old(site, phone):
-    client = pending(site)
-    submit(client, "/auth/second-factor", code=phone.code())
-    site.clock.goes_on(seconds=30)
-    assert submit(client, "/auth/recovery-codes", code=phone.code(), password="wrong").status_code == 422
-    assert submit(client, "/auth/recovery-codes", code="000000", password=PASSWORD).status_code == 422
-    codes = shown_codes(submit(client, "/auth/recovery-codes", code=phone.code(), password=PASSWORD))
-    assert not set(codes) & set(site.codes)
-    assert submit(pending(site), "/auth/second-factor", code=site.codes[0]).status_code == 422
-    assert submit(pending(site), "/auth/second-factor", code=codes[0]).status_code == 303
-
-
-# Turning it off
-
-
-def test_turning_it_off_needs_both_factors(site, phone):
-    client = pending(site)
-    submit(client, "/auth/second-factor", code=phone.code())
-    site.clock.goes_on(seconds=30)
-    assert submit(client, "/auth/totp/off", code=phone.code(), password="wrong").status_code == 422
-    assert submit(client, "/auth/totp/off", code="000000", password=PASSWORD).status_code == 422
-    assert submit(client, "/auth/totp/off", code=phone.code(), password=PASSWORD).location == "/auth/totp"
-    assert site.logged_in().get("/who").text == "ada@example.com by session"
-    with site.app.app_context():
-        assert recovery.left(accounts.by_email("ada@example.com")) == 0
-
-
-def test_a_command_takes_it_away_from_who_has_lost_it(site, phone):
-    run = site.app.test_cli_runner().invoke
-    done = run(args=["kit", "reset-second-factor", "Ada@example.com"])
-    assert (done.exit_code, done.output) == (0, "ada@example.com is no longer asked for a code.\n")
-    assert site.logged_in()
-    assert run(args=["kit", "reset-second-factor", "nobody@example.com"]).exit_code == 1
-
-
-def test_what_happens_is_told(site, phone):
-    seen = []
-    receivers = {
-        kind: lambda _app, event: seen.append((event.kind, event.email, dict(event.details)))
-        for kind in ("second_factor_on", "second_factor_off", "second_factor_failed", "recovery_made_anew")
-    }
-    for kind, receive in receivers.items():
-        events.signals[kind].connect(receive, site.app)
-    client = pending(site)
-    submit(client, "/auth/second-factor", code="000000")
-    submit(client, "/auth/second-factor", code="nonsense")
-    submit(client, "/auth/second-factor", code=site.codes[0])
-    submit(client, "/auth/recovery-codes", code=site.codes[1], password=PASSWORD)
-    submit(client, "/auth/totp/off", code=phone.code(), password=PASSWORD)
-    turn_on(site, client)
-    assert [(kind, details) for kind, email, details in seen if email == "ada@example.com"] == [
-        ("second_factor_failed", {"factor": "totp"}),
-        ("second_factor_failed", {"factor": "recovery"}),
-        ("recovery_made_anew", {}),
-        ("second_factor_off", {"factor": "totp"}),
-        ("second_factor_on", {"factor": "totp"}),
-    ]
-
-
-def test_turning_it_on_ends_other_sessions(site):
-    other, client = site.logged_in(), site.logged_in()
-    turn_on(site, client)
-    assert (other.get("/who").text, client.get("/who").text) == ("nobody", "ada@example.com by session")
-
-
 # As JSON
 
 
@@ -446,119 +261,3 @@ def test_the_document_tells_of_it(site):
     paths = site.client().get("/api/openapi.json").json["paths"]
     assert {"get", "post"} <= paths["/api/auth/second-factor"].keys()
     assert {"200", "401", "422", "429"} <= paths["/api/auth/second-factor"]["post"]["responses"].keys()
-
-
-# Required of everybody
-
-
-@pytest.fixture
-def strict(made, clock):
-    site = made(auth=Auth(second_factor="required"), more=["api"])
-    site.clock = clock
-    site.add()
-    return site
-
-
-def test_whoever_has_none_sets_it_up_before_anything_else(strict):
-    client = strict.client()
-    sent = strict.log_in(client, path="/auth/login?next=/mine")
-    assert sent.location == "/auth/totp?next=/mine"
-    assert client.get("/mine").status_code == 303
-    phone, codes = turn_on(strict, client, sent.location, password="")
-    assert len(codes) == 10
-    assert client.get("/mine").text == "mine"
-    client = pending(strict)
-    assert submit(client, "/auth/second-factor", code=phone.code()).status_code == 303
-    assert client.get("/mine").text == "mine"
-
-
-def test_whoever_has_one_cannot_set_up_another_with_the_password_alone(strict):
-    client = strict.client()
-    strict.log_in(client)
-    turn_on(strict, client, password="")
-    client = pending(strict)
-    assert client.get("/auth/totp").location.startswith("/auth/login")
-    assert post(client, "totp/propose").status_code == 401
-
-
-def test_as_json_the_next_step_is_told(strict):
-    client = strict.client()
-    asked = post(client, "login", ADA).json
-    assert asked == {"message": "", "next": "totp", "second_factor": []}
-    told = post(client, "totp/propose").json
-    body = {"setup": told["setup"], "code": Phone(strict.clock, told["secret"]).code()}
-    assert post(client, "totp", body).status_code == 200
-    assert client.get("/api/auth/me").status_code == 200
-
-
-# What is stored, and what is not there
-
-
-def test_neither_secret_nor_codes_are_in_the_database_or_the_log(site, caplog):
-    caplog.set_level(logging.DEBUG)
-    client = site.logged_in()
-    phone, codes = turn_on(site, client)
-    submit(pending(site), "/auth/second-factor", code=phone.code())
-    submit(pending(site), "/auth/second-factor", code=codes[0])
-    with site.app.app_context():
-        rows = [
-            str(list(db.session.execute(text(f"SELECT * FROM users_{name}")))) for name in ("totp", "recovery_codes")
-        ]
-    for told in [*rows, caplog.text]:
-        assert phone.app.secret not in told
-        assert not [code for code in codes if code in told or code.replace("-", "") in told]
-
-
-def test_a_new_secret_key_reads_what_the_old_one_encrypted(site, phone):
-    site.app.config.update(
-        SECRET_KEY_FALLBACKS=[site.app.config["SECRET_KEY"]], SECRET_KEY="a new key, long enough for all"
-    )
-    assert submit(pending(site), "/auth/second-factor", code=phone.code()).status_code == 303
-
-
-def test_without_the_old_key_recovery_codes_are_left(site, phone, caplog):
-    site.app.config["SECRET_KEY"] = "another key, long enough for everything"
-    assert submit(pending(site), "/auth/second-factor", code=phone.code()).status_code == 422
-    assert "secret key that this app no longer has" in caplog.text
-    assert submit(pending(site), "/auth/second-factor", code=site.codes[0]).status_code == 303
-
-
-def test_it_goes_with_its_user(site, phone):
-    with site.app.app_context():
-        db.session.delete(accounts.by_email("ada@example.com"))
-        db.session.commit()
-        assert db.session.scalars(select(totp.model())).all() == []
-        assert db.session.scalars(select(recovery.model())).all() == []
-
-
-def test_off_means_no_table_page_or_command(made, site):
-    off = made()
-    assert off.client().get("/auth/totp").status_code == 404
-    assert "reset-second-factor" not in off.app.extensions["flaskkit"].commands.commands
-    made_tables = off.app.test_cli_runner().invoke(args=["kit", "create-tables"]).output
-    assert "totp" not in made_tables
-    assert off.logged_in(off.add("bob@example.com"))
-
-
-def test_users_of_an_apps_own_have_tables_of_their_own(made, clock):
-    own = made(auth=Auth(user_model=AuthFactorMember, second_factor="optional"))
-    own.clock = clock
-    own.add()
-    turn_on(own, own.logged_in())
-    with own.app.app_context():
-        assert inspect(db.engine).has_table("auth_factor_member_totp")
-    assert own.log_in(own.client()).location == "/auth/second-factor"
-
-
-def test_a_wrong_setting_is_reported():
-    with pytest.raises(ConfigError, match="must be one of 'off', 'optional', 'required'"):
-        Config("x", env="testing", features=["db", "forms", "auth"]).replace(auth={"second_factor": "sometimes"})
-
-
-def test_a_package_that_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr("flaskkit.auth.find_spec", lambda name: None if name == "segno" else name)
-    with pytest.raises(ConfigError) as refused:
-        create_app(Config("x", env="testing", features=["db", "forms", Auth(second_factor="optional")]))
-    assert refused.value.mistakes == [
-        "'second_factor' of feature 'auth' needs the package 'segno'. Install it with: pip install 'flaskkit[totp]'"
-    ]

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, send_from_directory, url_for
+from flask import Flask, send_from_directory, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
@@ -15,7 +15,7 @@ from wtforms.validators import InputRequired, Length
 from flaskkit.access import caller, login, public, requires
 from flaskkit.auth import accounts
 from flaskkit.auth.events import tell
-from flaskkit.auth.flows import Flow, Outcome, Way, login_ways, pending
+from flaskkit.auth.flows import Flow, Outcome, Way, login_ways, pending, site_name
 from flaskkit.auth.forms import OwnPasswordField, ProvingForm
 from flaskkit.auth.identity import start_session
 from flaskkit.auth.passkeys import keys
@@ -105,7 +105,7 @@ def log_in(values: dict[str, Any]) -> Outcome:
 
 def ask_for_new(_values: dict[str, Any]) -> Outcome:
     """Ask for a new passkey of the user."""
-    begun = keys.registration(caller().user, _site())
+    begun = keys.registration(caller().user, site_name())
     return Outcome(answer={"options": begun.options, "ceremony": begun.text})
 
 
@@ -246,8 +246,3 @@ FLOWS = (
 def _waiting() -> Any:
     kept = pending()
     return kept.user if kept else None
-
-
-def _site() -> str:
-    site = current_app.extensions.get("flaskkit.site")
-    return str(site.title if site is not None else current_app.name)
