@@ -205,7 +205,8 @@ class JSONField(_Unchanged, _Parsed):
     def parse(self, text: str) -> Any:
         # Unlike the standard library's decoder this one takes no lone surrogates and no infinite numbers.
         value = msgspec.json.decode(text)
-        if value is None or not _storable(value, MOST_LEVELS):
+        wide = isinstance(value, int | float) and not -(2**63) <= value < 2**63
+        if value is None or wide or not _storable(value, MOST_LEVELS):
             raise ValueError(text)
         return value
 

@@ -13,21 +13,48 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import JSON, BigInteger, Double, Interval, LargeBinary, Numeric, SmallInteger, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Double,
+    Enum,
+    ForeignKey,
+    Interval,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from flaskkit import IntegerKey, Model, Module, Resource, UTCDateTime, db, public
+from flaskkit import File, FileType, IntegerKey, Model, Module, Resource, UTCDateTime, db, public
 
 
 class Shade(enum.Enum):
     light = 1
     dark = 2
+
+
+parity_links = Table(
+    "parity_links",
+    Model.metadata,
+    Column("thing_id", ForeignKey("parity_thing.id"), primary_key=True),
+    Column("label_id", ForeignKey("parity_label.id"), primary_key=True),
+)
+
+
+class ParityLabel(IntegerKey, Model):
+    __tablename__ = "parity_label"
 
 
 class ParityThing(IntegerKey, Model):
@@ -49,10 +76,23 @@ class ParityThing(IntegerKey, Model):
     serial: Mapped[UUID | None]
     extra: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     scan: Mapped[bytes | None] = mapped_column(LargeBinary)
+    mail: Mapped[str | None] = mapped_column(String(12), info={"input": "email"})
+    home: Mapped[str | None] = mapped_column(String(16), info={"input": "url", "pattern": "https?://.+"})
+    tint: Mapped[str | None] = mapped_column(String(7), info={"input": "color", "pattern": "#[0-9a-f]{6}"})
+    size: Mapped[str | None] = mapped_column(Enum("S", "XL", name="parity_size"))
+    label_id: Mapped[int | None] = mapped_column(ForeignKey(ParityLabel.id))
+    label: Mapped[ParityLabel | None] = relationship(foreign_keys=[label_id])
+    brand_id: Mapped[int | None] = mapped_column(ForeignKey(ParityLabel.id))
+    brand: Mapped[ParityLabel | None] = relationship(foreign_keys=[brand_id])
+    labels: Mapped[list[ParityLabel]] = relationship(secondary=parity_links)
+    must: Mapped[str] = mapped_column(String(5), default="x")
+    picture: Mapped[File | None] = mapped_column(
+        FileType(["image/png", "image/gif"], max_size=60, min_pixels=(1, 1), max_pixels=(9, 9))
+    )
 
 
-NAMES = [name for name in ParityThing.__annotations__ if name != "id"]
-things = Resource(ParityThing, name="things", fields=NAMES, read=public, write=public)
+NAMES = [name for name in ParityThing.__annotations__ if name not in ("id", "picture", "label_id", "brand")]
+things = Resource(ParityThing, name="things", fields=[*NAMES, "picture"], read=public, write=public)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), min_size=1, max_size=14)
 NEAR = [
@@ -85,6 +125,8 @@ JSONS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab", max_size=2), inner, max_size=3),
     max_leaves=6,
 )
+KEYS = st.sampled_from([1, 2, 3, 0, -1, 99, 2**31, 2**63])
+PAIRS = st.sampled_from([b"\1\0\1\0", b"\x09\0\x09\0", b"\x0a\0\1\0", b"\0\0\1\0", b"\1", b""])
 DEEP = st.integers(30, 35).map(lambda levels: json.loads("[" * levels + "]" * levels))
 
 # By field: values, and how each is written in JSON and typed into a form.
@@ -120,16 +162,36 @@ FIELDS: dict[str, tuple[st.SearchStrategy[Any], Write, Write]] = {
     ),
     "extra": (JSONS.filter(lambda value: value is not None) | DEEP, lambda value: value, json.dumps),
     "scan": (st.binary(min_size=1), lambda value: b64encode(value).decode(), lambda value: b64encode(value).decode()),
+    "mail": (st.emails().filter(lambda text: len(text) < 14) | TEXT | st.just("a@example.org"), str, str),
+    "home": (TEXT.map(lambda text: f"https://{text}") | st.just("javascript:x()") | st.just("http://"), str, str),
+    "tint": (st.from_regex(r"#[0-9a-fA-F]{5,7}", fullmatch=True), str, str),
+    "size": (st.sampled_from(["S", "XL", "s", "L"]), str, str),
+    "brand_id": (KEYS, int, str),
+    "label": (KEYS, int, str),
+    "labels": (st.lists(KEYS, max_size=3), list, lambda keys: [str(key) for key in keys]),
+    "must": (TEXT, str, str),
 }  # fmt: skip
 
 
 @pytest.fixture
 def app(start):
-    return start(
-        features=["db", "forms", "pages", "api"],
+    app = start(
+        features=["db", "forms", "pages", "api", "files"],
         modules=[Module("parity", resources=[things])],
         flask={"WTF_CSRF_ENABLED": False},
     )
+    with app.app_context():
+        db.session.add_all([ParityLabel() for _ in range(3)])
+        db.session.commit()
+    return app
+
+
+def held(key, name):
+    """Return what the row with that *key* holds, rows as their keys."""
+    value = getattr(db.session.get(ParityThing, int(str(key))), name)
+    if name == "labels":
+        return sorted(label.id for label in value)
+    return value.id if isinstance(value, ParityLabel) else value
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -153,12 +215,35 @@ def test_form_and_api_take_the_same_and_the_database_stores_it(app, name):
             assert f'id="{name}-error"' in by_form.text
             return
         with app.app_context():
-            one, two = (
-                getattr(db.session.get(ParityThing, int(str(key))), name)
-                for key in (by_api.json["id"], by_form.headers["Location"].rpartition("/")[2])
-            )
+            one, two = (held(key, name) for key in (by_api.json["id"], by_form.headers["Location"].rpartition("/")[2]))
         assert one == two
         shown = client.get(f"/api/things/{by_api.json['id']}").json[name]
         assert shown == by_api.json[name]
+
+    compare()
+
+
+def test_form_and_api_take_the_same_files_and_the_storage_keeps_them(app):
+    client = app.test_client()
+    client.post("/api/things/", json={})
+    client.post("/api/things/", json={})
+    heads = st.sampled_from([b"GIF89a", b"GIF87a", b"GIF", b""])
+
+    @settings(max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(heads, PAIRS, st.binary(max_size=60), st.sampled_from(["a.gif", "a.png", "../b", ""]))
+    def compare(head, size, rest, name):
+        content = head + size + rest
+        by_api = client.put("/api/things/1/picture", data={"file": (BytesIO(content), name or "x")})
+        by_form = client.post("/things/2/edit", data={"picture": (BytesIO(content), name or "x")})
+        assert by_api.status_code in (200, 413, 422), by_api.text
+        assert (by_api.status_code == 200) == (by_form.status_code == 303), (content, by_api.json)
+        if by_api.status_code == 200:
+            with app.app_context():
+                one, two = held(1, "picture"), held(2, "picture")
+                assert (one.name, one.media_type, one.width, one.height) == (
+                    two.name, two.media_type, two.width, two.height)  # fmt: skip
+                assert one.open().read() == two.open().read() == content
+        else:
+            assert 'id="picture-error"' in by_form.text
 
     compare()
