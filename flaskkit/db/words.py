@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import DDL, Index, String, bindparam, event, or_, text
+from sqlalchemy import DDL, Index, String, and_, bindparam, event, or_, text
 
 from flaskkit.db.filters import Visible, condition
 from flaskkit.resource import Resource
@@ -73,6 +73,8 @@ _LEFT_OUT = (
 _SHORTEST, _LONGEST = 3, 84
 # What fits into the 200 characters that the API takes; SQLite allows conditions 1000 levels deep.
 _MOST = 100
+# What regular expressions take for others as well, ignoring case: İ, ı, K (Kelvin) and ſ.
+_ALSO = "iIkKsS"
 _MATCHING = ("mysql", "mariadb")
 
 
@@ -133,6 +135,8 @@ def bound(words: Sequence[Word], dialect: str) -> Mapping[str, str]:
     """Return what stands for *words* in the conditions of ``with_words`` on *dialect*."""
     start = r"\m" if dialect == "postgresql" else r"(?i)\b"
     patterns = {f"word_{i}": f"{start}{word.text}" for i, word in enumerate(words)}
+    if dialect == "sqlite":
+        return patterns | {f"like_{i}": _like(word.text) for i, word in enumerate(words)}
     if dialect not in _MATCHING:
         return patterns
     return patterns | {f"match_{i}": f"+{word.text}*" for i, word in enumerate(words) if word.indexed}
@@ -145,7 +149,9 @@ def with_words(resource: Resource, indexed: Sequence[bool], visible: Visible, di
     left = [path for path in paths if not any(path in names for names in matched)]
     for i, known in enumerate(indexed):
         by_index = [_matching(resource.model, names, f"match_{i}") for names in matched if known]
-        begins = partial(_begins, bindparam(f"word_{i}", type_=String()), "i" if dialect == "postgresql" else None)
+        like = bindparam(f"like_{i}", type_=String()) if dialect == "sqlite" else None
+        flags = "i" if dialect == "postgresql" else None
+        begins = partial(_begins, bindparam(f"word_{i}", type_=String()), flags, like)
         others = left if known else paths
         yield or_(*by_index, *(condition(resource.model, path.split("."), visible, begins) for path in others))
 
@@ -157,5 +163,12 @@ def _matching(model: Any, names: Sequence[str], name: str) -> Any:
     return match(*columns, against=bindparam(name, type_=String())).in_boolean_mode()
 
 
-def _begins(pattern: Any, flags: str | None, column: Any) -> Any:
-    return column.regexp_match(pattern, flags=flags)
+def _begins(pattern: Any, flags: str | None, like: Any, column: Any) -> Any:
+    found = column.regexp_match(pattern, flags=flags)
+    # SQLite calls Python for a regular expression: only for rows that may match.
+    return found if like is None else and_(column.like(like), found)
+
+
+def _like(word: str) -> str:
+    """Return a pattern of LIKE for whatever holds *word*; SQLite knows capital and small letters of ASCII only."""
+    return "%" + "".join("_" if letter in _ALSO or not letter.isascii() else letter for letter in word) + "%"
