@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -109,8 +109,7 @@ def foreign_keys_without_index(app: Flask) -> Iterator[str]:
     fix=INDEX,
 )
 def filters_without_index(app: Flask) -> Iterator[str]:
-    for resource in app.extensions["flaskkit"].resources:
-        yield from _unindexed(resource, resource.filters, "filters by")
+    return _unindexed(app, "filters by", lambda resource: resource.filters)
 
 
 @check(
@@ -120,9 +119,7 @@ def filters_without_index(app: Flask) -> Iterator[str]:
     fix=INDEX,
 )
 def orders_without_index(app: Flask) -> Iterator[str]:
-    for resource in app.extensions["flaskkit"].resources:
-        names = dict.fromkeys(name.removeprefix("-") for name in (*resource.sorts, *resource.order))
-        yield from _unindexed(resource, names, "sorts by")
+    return _unindexed(app, "sorts by", lambda one: (name.removeprefix("-") for name in (*one.sorts, *one.order)))
 
 
 @check(
@@ -132,8 +129,7 @@ def orders_without_index(app: Flask) -> Iterator[str]:
     fix=INDEX,
 )
 def policies_without_index(app: Flask) -> Iterator[str]:
-    for resource in app.extensions["flaskkit"].resources:
-        yield from _unindexed(resource, resource.read.names(), "lets read by")
+    return _unindexed(app, "lets read by", lambda resource: resource.read.names())
 
 
 @check(
@@ -268,16 +264,17 @@ def _leads(columns: list[Any]) -> bool:
     return any({*index[: len(columns)]} == {*columns} for index in indexes)
 
 
-def _unindexed(resource: Any, names: Iterable[str], how: str) -> Iterator[str]:
-    """Yield a sentence for each of *names* that is a column of the resource's own table which no index begins with."""
-    mapper = resource.model.__mapper__
-    for name in names:
-        # What stands behind a dot is asked of the other table, by its key.
-        if "." in name or name not in mapper.column_attrs:
-            continue
-        column = mapper.column_attrs[name].columns[0]
-        if isinstance(column, Column) and not _leads([column]):
-            yield f"Resource {resource.name!r} {how} {name!r}: {column} has none."
+def _unindexed(app: Flask, how: str, names_of: Callable[[Any], Iterable[str]]) -> Iterator[str]:
+    """Yield a sentence for each column of a resource's own table that *names_of* names and no index begins with."""
+    for resource in app.extensions["flaskkit"].resources:
+        mapper = resource.model.__mapper__
+        for name in dict.fromkeys(names_of(resource)):
+            # What stands behind a dot is asked of the other table, by its key.
+            if "." in name or name not in mapper.column_attrs:
+                continue
+            column = mapper.column_attrs[name].columns[0]
+            if isinstance(column, Column) and not _leads([column]):
+                yield f"Resource {resource.name!r} {how} {name!r}: {column} has none."
 
 
 def _trouble(engine: Engine) -> str:

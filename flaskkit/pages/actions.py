@@ -12,23 +12,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
-from flask import Flask, current_app, flash, redirect, request
+from flask import Flask, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from flaskkit.access import require, user_for
 from flaskkit.db import rows
-from flaskkit.db.keys import url_key
 from flaskkit.db.refusals import write_refused
-from flaskkit.db.texts import name_of
 from flaskkit.db.transactions import transaction
-from flaskkit.errors import Rejected, ResourceError, did_you_mean
-from flaskkit.forms import FlaskForm, out_of_date
-from flaskkit.pages.chosen import chosen_rows, told
+from flaskkit.errors import ResourceError, did_you_mean
+from flaskkit.pages.chosen import confirmed
 from flaskkit.resource import Resource
-from flaskkit.texts import say, say_many, spoken
+from flaskkit.texts import say_many
 
 if TYPE_CHECKING:
     from flaskkit.pages.section import Section
@@ -94,36 +90,19 @@ def act_on_rows(section: Section, resource: Resource) -> ResponseReturnValue:
     action = next((one for one in actions_of(current_app, resource) if one.name == wanted), None)
     if action is None:
         raise NotFound
-    require(resource.policy(action.policy))
-    back = section.asked(resource, "list", parse_qs(request.values.get("from", "")))
-    items = chosen_rows(resource)
-    for item in items:
-        require(resource.policy(action.policy), item)
-    form, status = FlaskForm(), 200
-    names = [name_of(item) for item in items]
-    chosen = [(url_key(item), name) for item, name in zip(items, names, strict=True)]
-    if form.is_submitted() and items:
-        status = 422
-        if form.validate():
-            try:
-                said = _done(resource, action, [rows.key_of(item) for item in items])
-            except Rejected as refused:
-                form.form_errors += told(refused, names)
-                status = refused.code
-            else:
-                flash(spoken(said), "success")
-                return redirect(back, 303)
-        elif out_of_date(form):
-            status = 400
-    context = {"form": form, "chosen": chosen, "list_query": request.values.get("from", ""), "back": back}
-    return section.render(resource, "act.html", action=action, **context), status
+
+    def run(resource: Resource, items: Sequence[Any]) -> str:
+        return _done(resource, action, [rows.key_of(item) for item in items])
+
+    policy = resource.policy(action.policy)
+    return confirmed(section, resource, policy, "act.html", run, about=lambda items: {"action": action})
 
 
 def _done(resource: Resource, action: Action, keys: Sequence[Any]) -> str:
     with transaction(lambda error: write_refused(resource, error)):
         found = rows.locked(resource, keys)
         if len(found) < len(keys):
-            raise NotFound(say("Somebody else deleted one of these meanwhile. Nothing was done."))
+            raise NotFound
         for key in keys:
             require(resource.policy(action.policy), found[key])
         said = action.run([found[key] for key in keys])

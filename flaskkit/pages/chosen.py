@@ -6,6 +6,7 @@ POST                          deletes, each row under its policy
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
@@ -13,7 +14,7 @@ from flask import flash, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from flaskkit.access import require
+from flaskkit.access import Policy, require
 from flaskkit.db import bulk, rows
 from flaskkit.db.keys import parsed, url_key
 from flaskkit.db.texts import name_of
@@ -31,11 +32,31 @@ MOST = 200
 
 
 def delete_rows(section: Section, resource: Resource) -> ResponseReturnValue:
-    require(resource.policy("delete"))
+    def effects(items: Sequence[Any]) -> dict[str, Any]:
+        return {"effects": consequences(section, resource, items)}
+
+    return confirmed(section, resource, resource.policy("delete"), "delete_many.html", _deleted, about=effects)
+
+
+def confirmed(
+    section: Section,
+    resource: Resource,
+    policy: Policy,
+    template: str,
+    run: Callable[[Resource, Sequence[Any]], str],
+    *,
+    about: Callable[[Sequence[Any]], Mapping[str, Any]],
+) -> ResponseReturnValue:
+    """Show *template*, which asks about the rows that were chosen, and call *run* with them once it is confirmed.
+
+    The visitor must be allowed by *policy* to do it to each of them. *run* returns what to say afterwards, or raises
+    Rejected, or NotFound where one is gone; *about* is what else the template knows of the rows.
+    """
+    require(policy)
     back = section.asked(resource, "list", parse_qs(request.values.get("from", "")))
     items = chosen_rows(resource)
     for item in items:
-        require(resource.policy("delete"), item)
+        require(policy, item)
     form, status = FlaskForm(), 200
     names = [name_of(item) for item in items]
     chosen = [(url_key(item), name) for item, name in zip(items, names, strict=True)]
@@ -43,27 +64,20 @@ def delete_rows(section: Section, resource: Resource) -> ResponseReturnValue:
         status = 422
         if form.validate():
             try:
-                _delete(resource, items)
+                said = run(resource, items)
             except Rejected as refused:
-                form.form_errors += told(refused, names)
+                form.form_errors += _told(refused, names)
                 status = refused.code
             except NotFound:
-                form.form_errors.append(say("Somebody else deleted one of these meanwhile. Nothing was deleted now."))
+                form.form_errors.append(say("Somebody else deleted one of these meanwhile. Nothing was done."))
                 status = 409
             else:
-                flash(spoken(_deleted(names)), "success")
+                flash(spoken(said), "success")
                 return redirect(back, 303)
         elif out_of_date(form):
             status = 400
-    return section.render(
-        resource,
-        "delete_many.html",
-        form=form,
-        chosen=chosen,
-        effects=consequences(section, resource, items),
-        list_query=request.values.get("from", ""),
-        back=back,
-    ), status
+    context = {"form": form, "chosen": chosen, "list_query": request.values.get("from", ""), "back": back}
+    return section.render(resource, template, **context, **about(items)), status
 
 
 def chosen_rows(resource: Resource) -> list[Any]:
@@ -78,17 +92,15 @@ def chosen_rows(resource: Resource) -> list[Any]:
     return rows.page(resource, filters={f"{key.public_name}__in": wanted}, size=MOST, count=False).items
 
 
-def _deleted(names: list[str]) -> Text:
+def _deleted(resource: Resource, items: Sequence[Any]) -> Text:
+    names = [name_of(item) for item in items]
+    bulk.delete(resource, [getattr(item, resource.key.name) for item in items])
     if len(names) == 1:
         return say("“%(name)s” was deleted.", name=names[0])
     return say_many("%(num)s row was deleted.", "%(num)s rows were deleted.", len(names))
 
 
-def _delete(resource: Resource, items: list[Any]) -> None:
-    bulk.delete(resource, [getattr(item, resource.key.name) for item in items])
-
-
-def told(refused: Rejected, names: list[str]) -> list[str]:
+def _told(refused: Rejected, names: list[str]) -> list[str]:
     """Return what *refused* says of each row, by the name of the row."""
     told: list[str] = []
     for position, errors in refused.errors.items():

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 # One of these, in templates/<resource>/ of the app, replaces the common one for that resource.
-FOR_RESOURCE = ("list.html", "detail.html", "form.html", "delete.html", "delete_many.html")
+FOR_RESOURCE = ("list.html", "detail.html", "form.html", "delete.html", "delete_many.html", "act.html")
 
 
 @click.command("templates")
