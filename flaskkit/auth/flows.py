@@ -131,7 +131,7 @@ class Flow:
     @property
     def own(self) -> bool:
         """Whether it is about one's own account, rather than a way into it."""
-        return self.policy is not public
+        return self.policy is not public or bool(self.listed)
 
     def run(self, values: dict[str, Any]) -> Outcome:
         """Do it with *values* that the form has accepted.

@@ -1,11 +1,13 @@
 """The example app as a site to look at: the world's airports, people, their notes, and everything that can be on.
 
 It is in development, where anybody may know the passwords of fieldnotes/demo.py and mail is shown at /_mail/.
+Used by run.py and docs/pictures.py.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import secrets
 import sys
 from collections.abc import Iterator
@@ -50,6 +52,8 @@ def served(folder: Path, *airports: str) -> Iterator[str]:
     *airports* is the path of a file of airports; without one there are those of the whole world.
     """
     sys.path.insert(0, str(EXAMPLE))
+    for name in ("werkzeug", "flaskkit.auth"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     late = Late()
     server = make_server("localhost", 0, late, threaded=True)
     url = f"http://localhost:{server.port}"

@@ -172,13 +172,14 @@ class People:
     """A browser for each person, logged in when it is first asked for; "" is a visitor."""
 
     def __init__(self, browser: Browser, url: str, **options: object) -> None:
+        expect.set_options(timeout=60_000)
         self.browser, self.url, self.options = browser, url, options
         self.known: dict[str, BrowserContext] = {}
 
     def context(self, who: str) -> BrowserContext:
         if who not in self.known:
             self.known[who] = self.browser.new_context(locale="en-GB", reduced_motion="reduce", **self.options)  # type: ignore[arg-type]
-            self.known[who].set_default_timeout(10_000)
+            self.known[who].set_default_timeout(60_000)
             if who:
                 self.log_in(who)
         return self.known[who]

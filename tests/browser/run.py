@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import re
 import shutil
@@ -52,8 +51,6 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a word in the names of the kinds of pages to look at")
     parser.add_argument("--write", action="store_true", help="note the scores in docs/accessibility.md")
     asked = parser.parse_args()
-    for name in ("werkzeug", "flaskkit.auth"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     wrong = 0
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as url:
         for name in asked.steps or STEPS:

@@ -80,6 +80,7 @@ def credentials(page: Page, email: str, button: str) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["JavaScript", "no JavaScript"])
 def test_a_person_does_everything(site, chromium, script):
+    expect.set_options(timeout=60_000)
     with chromium.new_context(java_script_enabled=script, locale="en-GB") as context:
         context.set_default_timeout(60_000)
         complaints: list[str] = []
