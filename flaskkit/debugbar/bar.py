@@ -19,11 +19,11 @@ NUMBER = "{:.1f} ms"
 def html(seen: Seen, request: Request, status: str, milliseconds: float) -> str:
     """Return the bar for a request that took so long."""
     marks = Markup("").join(_mark(f"{count} {mark}") for mark, count in sorted(seen.marks.items()))
-    head = Markup("<summary><b>{}</b> {} · {} · {} queries, {} {}</summary>").format(
+    head = Markup("<summary><b>{}</b> {} · {} · {}, {} {}</summary>").format(
         request.method,
         status,
         NUMBER.format(milliseconds),
-        len(seen.queries),
+        "1 query" if len(seen.queries) == 1 else f"{len(seen.queries)} queries",
         NUMBER.format(seen.milliseconds),
         marks,
     )

@@ -77,6 +77,13 @@ def is_isolated(app: Flask) -> bool:
         return any(isinstance(engine.pool, _Pool) for engine in db.engines.values())
 
 
+def writes_in(app: Flask) -> int:
+    """Return how many statements that may write were sent to the databases of *app* since ``isolated`` began."""
+    with app.app_context():
+        pools = [engine.pool for engine in db.engines.values()]
+    return sum(pool.shared.writes for pool in pools if isinstance(pool, _Pool) and pool.shared is not None)
+
+
 @contextmanager
 def _in_one_transaction(engine: Engine, spoilt: list[str]) -> Iterator[None]:
     if isinstance(engine.pool, _Pool):
@@ -114,6 +121,7 @@ class _Shared:
         self.real = real
         self.kind = kind
         self.spoilt = False
+        self.writes = 0
         self.lock = threading.RLock()
         self.free = threading.Condition(self.lock)
         self.writer: tuple[Joined, int] | None = None
@@ -288,6 +296,7 @@ class Joined:
 
     def _prepare(self, *, reads: bool) -> None:
         shared = self._shared
+        shared.writes += not reads
         if not reads and not self._wrote:
             shared.write(self)
             if self._name and shared.open[-1][0] != self._name:

@@ -2,6 +2,7 @@
 
     the operation is in the document, unless the answer is a refusal
     the status is, and the media type, and the body fits the schema
+    its headers fit theirs, and those that are required are there
     a request that was done had parameters and a body that the document knows
 
 Schemas are checked by openapi-schema-validator, on jsonschema.
@@ -88,6 +89,7 @@ class Document:
             yield "the document does not name this status."
             return
         response, place = self._at(f"{place}/responses/{status}")
+        yield from self._header_mistakes(exchange, response, place)
         content = response.get("content", {})
         if exchange.method == "HEAD" or not exchange.body:
             return
@@ -95,6 +97,27 @@ class Document:
             yield f"it answers {exchange.kind or 'without a media type'}, the document names {_listed(content)}."
         elif "json" in exchange.kind and "schema" in content[exchange.kind]:
             yield from self._misfits(exchange.body, f"{place}/content/{_escaped(exchange.kind)}/schema", "the answer")
+
+    def _header_mistakes(self, exchange: Exchange, response: Any, place: str) -> Iterator[str]:
+        given: dict[str, str] = {}
+        for name, value in exchange.headers:
+            # Lines of one name are one list (RFC 9110, 5.3).
+            given[name] = f"{given[name]}, {value}" if name in given else value
+        for name in response.get("headers", {}):
+            header, at = self._at(f"{place}/headers/{_escaped(name)}")
+            text = given.get(name.lower())
+            if text is None:
+                if header.get("required"):
+                    yield f"it has no header {name}, which the document requires."
+            elif content := header.get("content"):
+                [kind] = content
+                if "json" in kind and "schema" in content[kind]:
+                    yield from self._misfits(
+                        text.encode(), f"{at}/content/{_escaped(kind)}/schema", f"the header {name}"
+                    )
+            elif "schema" in header:
+                schema, where = self._at(f"{at}/schema")
+                yield from self._misfits_of(_simple(text, schema), where, f"the header {name}")
 
     def _request_mistakes(self, exchange: Exchange, operation: Any, path: str, place: str) -> Iterator[str]:
         given = [*self.content["paths"][path].get("parameters", ()), *operation.get("parameters", ())]
@@ -122,6 +145,9 @@ class Document:
         except ValueError:
             yield f"{what} is no JSON."
             return
+        yield from self._misfits_of(value, place, what)
+
+    def _misfits_of(self, value: Any, place: str, what: str) -> Iterator[str]:
         if place not in self._validators:
             schema = {"$ref": f"{_DOCUMENT}{place}"}
             self._validators[place] = self._kind(schema, registry=self._registry, format_checker=self._formats)
@@ -155,6 +181,19 @@ class Document:
         """Return whether it is the document itself, or the page that shows it."""
         prefix = f"{self.prefix}/"
         return exchange.path.removeprefix(prefix).partition("/")[0] in ("docs", "openapi.json")
+
+
+def _simple(text: str, schema: Any) -> Any:
+    """Return the value of a header as *schema* means it; as text, where it cannot be read so (style "simple")."""
+    kinds = schema.get("type", "string")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if "array" in kinds:
+        return [_simple(part.strip(), schema.get("items", {})) for part in text.split(",")]
+    # 1e3 is a number and no integer; "true" is a boolean.
+    plain = {"integer": r"-?\d+", "number": r"-?\d+(\.\d+)?([eE][+-]?\d+)?", "boolean": "true|false"}
+    if any(kind in kinds and re.fullmatch(pattern, text) for kind, pattern in plain.items()):
+        return json.loads(text)
+    return text
 
 
 def _escaped(name: str) -> str:

@@ -10,11 +10,16 @@ from typing import Any
 from flask import Flask
 
 TRAFFIC = "flaskkit.testing.traffic"
+# Named by HTTP, or by nobody: an OpenAPI document says nothing of them, and they differ from answer to answer.
+_PLAIN = {"content-type", "content-length", "date", "server", "set-cookie", "connection"}
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer. ``kind`` and ``sent_kind`` are media types without parameters."""
+    """A request and its answer. ``kind`` and ``sent_kind`` are media types without parameters.
+
+    ``headers`` are those of the answer, with small letters, but for those that no document names.
+    """
 
     method: str
     path: str
@@ -23,6 +28,7 @@ class Exchange:
     sent: bytes
     status: int
     kind: str
+    headers: tuple[tuple[str, str], ...]
     body: bytes
 
 
@@ -52,6 +58,9 @@ class _Noting:
         def started(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             told["status"] = int(status[:3])
             told["whole"] = any(name.lower() == "content-length" for name, _ in headers)
+            told["headers"] = tuple(
+                sorted((name.lower(), value) for name, value in headers if name.lower() not in _PLAIN)
+            )
             told["kind"] = _kind(next((value for name, value in headers if name.lower() == "content-type"), ""))
             return start_response(status, headers, *rest)
 

@@ -6,7 +6,7 @@ import enum
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Numeric, String
+from sqlalchemy import JSON, CheckConstraint, Column, ForeignKey, Numeric, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flaskkit import IntegerKey, Model, Resource, Timestamps, User, login, owner, public, role
@@ -55,6 +55,53 @@ class KitDiary(IntegerKey, Model):
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)
     owner_id: Mapped[int] = mapped_column(ForeignKey(User.id))
     owner: Mapped[User] = relationship()
+
+
+class KitReply(IntegerKey, Model):
+    """Belongs to whom its diary belongs to."""
+
+    __tablename__ = "kit_reply"
+
+    text: Mapped[str] = mapped_column(String(200))
+    diary_id: Mapped[int] = mapped_column(ForeignKey(KitDiary.id))
+    diary: Mapped[KitDiary] = relationship()
+
+
+class KitLocker(IntegerKey, Model):
+    """Belongs to somebody without a foreign key."""
+
+    __tablename__ = "kit_locker"
+
+    content: Mapped[str] = mapped_column(String(40))
+    keeper_id: Mapped[int | None]
+
+
+class KitClub(IntegerKey, Model):
+    """Belongs to several."""
+
+    __tablename__ = "kit_club"
+
+    motto: Mapped[str] = mapped_column(String(40))
+    members: Mapped[list[User]] = relationship(
+        secondary=Table(
+            "kit_club_member",
+            Model.metadata,
+            Column("club_id", ForeignKey("kit_club.id"), primary_key=True),
+            Column("user_id", ForeignKey(User.id), primary_key=True),
+        )
+    )
+
+
+class KitPay(IntegerKey, Model):
+    """Has no text by which it could be known."""
+
+    __tablename__ = "kit_pay"
+    __table_args__ = (CheckConstraint("days < 32", name="days"),)
+
+    amount: Mapped[int]
+    bonus: Mapped[Decimal] = mapped_column(Numeric(12, 2))
+    days: Mapped[int] = mapped_column(default=1)
+    owner_id: Mapped[int] = mapped_column(ForeignKey(User.id))
 
 
 diaries = Resource(

@@ -42,6 +42,19 @@ def by_hand() -> Blueprint:
     def kind() -> Any:
         return Response(asked.args.get("more", ""), mimetype="text/plain")
 
+    described = {
+        "X-Left": {"required": True, "schema": {"type": "integer", "minimum": 0}},
+        "X-Parts": {"schema": {"type": "array", "items": {"type": "integer"}}},
+        "X-Facts": {"content": {"application/json": {"schema": {"type": "object", "required": ["total"]}}}},
+        "Location": {"schema": {"type": "string"}},
+    }
+
+    @blueprint.route("/lies/headers", methods=["POST"])
+    @requires(public)
+    @blueprint.response(204, headers=described)
+    def headers() -> Any:
+        return Response(status=204, headers={name: value for name, value in asked.headers if name in described})
+
     return blueprint
 
 
@@ -106,6 +119,35 @@ def test_a_body_that_no_document_names_is_told(app):
     assert ApiClient(app).post("lies/kind", {"a": 1}).status_code == 200
     with pytest.raises(AssertionError, match="it takes a body, which the document does not name"):
         assert_openapi(app)
+
+
+GOOD = {"X-Left": "7", "X-Parts": "1, 2", "X-Facts": '{"total": 3}', "Location": "7"}
+
+
+def test_headers_that_fit_are_in_the_document(app):
+    assert ApiClient(app).post("lies/headers", headers=GOOD).status_code == 204
+    assert ApiClient(app).post("lies/headers", headers={"X-Left": "0"}).status_code == 204
+    assert_openapi(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("X-Left", None, "it has no header X-Left, which the document requires."),
+        ("X-Left", "seven", "the header X-Left does not fit, as a whole: 'seven' is not of type 'integer'"),
+        ("X-Left", "-1", "the header X-Left does not fit, as a whole: -1 is less than the minimum of 0"),
+        ("X-Left", "1.5", "the header X-Left does not fit, as a whole: '1.5' is not of type 'integer'"),
+        ("X-Parts", "1, two", "the header X-Parts does not fit, /1: 'two' is not of type 'integer'"),
+        ("X-Facts", "{}", "the header X-Facts does not fit, as a whole: 'total' is a required property"),
+        ("X-Facts", "total=3", "the header X-Facts is no JSON."),
+    ],
+)
+def test_a_header_that_differs_is_told(app, name, value, told):
+    sent = {key: one for key, one in {**GOOD, name: value}.items() if one is not None}
+    assert ApiClient(app).post("lies/headers", headers=sent).status_code == 204
+    with pytest.raises(AssertionError) as failed:
+        assert_openapi(app)
+    assert str(failed.value).endswith(f"POST /api/lies/headers (204): {told}")
 
 
 def test_without_traffic_nothing_is_proved(app):
