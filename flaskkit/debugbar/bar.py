@@ -23,7 +23,7 @@ def html(seen: Seen, request: Request, status: str, milliseconds: float) -> str:
         request.method,
         status,
         NUMBER.format(milliseconds),
-        "1 query" if len(seen.queries) == 1 else f"{len(seen.queries)} queries",
+        counted(seen),
         NUMBER.format(seen.milliseconds),
         marks,
     )
@@ -31,6 +31,11 @@ def html(seen: Seen, request: Request, status: str, milliseconds: float) -> str:
     css = Markup('<link rel="stylesheet" href="{}">').format(url_for("debugbar.static", filename="debugbar.css"))
     bar = Markup('<details class="flaskkit-debugbar" id="flaskkit-debugbar">{}{}</details>')
     return str(css + bar.format(head, Markup("").join(parts)))
+
+
+def counted(seen: Seen) -> str:
+    """Return "1 query" or "4 queries"."""
+    return "1 query" if len(seen.queries) == 1 else f"{len(seen.queries)} queries"
 
 
 def _queries(seen: Seen) -> Markup:

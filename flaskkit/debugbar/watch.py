@@ -122,7 +122,7 @@ def _show(response: Response) -> Response:
     if seen is None or request.endpoint == "debugbar.static":
         return response
     total = (time.perf_counter() - seen.began) * 1000
-    told = f"{len(seen.queries)} queries" + "".join(f", {count} {mark}" for mark, count in seen.marks.items())
+    told = bar.counted(seen) + "".join(f", {count} {mark}" for mark, count in seen.marks.items())
     response.headers.add("Server-Timing", f'db;desc="{told}";dur={seen.milliseconds:.2f}, app;dur={total:.2f}')
     if response.mimetype == "text/html" and response.is_sequence and not response.direct_passthrough:
         before, body, after = response.get_data(as_text=True).rpartition("</body>")

@@ -95,7 +95,7 @@ def test_what_is_shown_cannot_become_html(client):
 def test_other_answers_tell_it_in_a_header(client):
     added = client.post("/api/things/", json={"name": "Tea"})
     assert added.status_code == 201
-    assert added.headers["Server-Timing"].startswith('db;desc="1 queries"')
+    assert added.headers["Server-Timing"].startswith('db;desc="1 query"')
     assert added.json["name"] == "Tea"
     twice = client.get("/twice")
     assert twice.text == "<p>No end of a body"
