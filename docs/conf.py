@@ -49,7 +49,7 @@ autodoc_typehints_description_target = "documented"
 autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
 
-INDEXES = {"docs/index", "docs/how-to/index"}
+INDEXES = {"docs/index", "docs/how-to/index", "docs/tutorial/index"}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<to>[^)\s]+)\)")
 FENCED = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 

@@ -35,7 +35,9 @@ sys.path.insert(0, str(ROOT / "tests" / "docs"))
 
 from run_page import FENCE, blocks, free_port  # noqa: E402
 
-PAGE, NGINX = (ROOT / "docs" / name for name in ("deployment.md", "how-to/nginx.md"))
+PAGE, NGINX, TUTORIAL = (
+    ROOT / "docs" / name for name in ("deployment.md", "how-to/nginx.md", "tutorial/8-on-a-server.md")
+)
 PASSWORD = "four words in a row"
 
 
@@ -43,7 +45,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="deployment") as name:
         folder = Path(name)
         make_app(folder)
-        unit_is_right(folder)
+        unit_is_right(PAGE, "shop", folder)
+        unit_is_right(TUTORIAL, "notebook", folder)
         for server in ("gunicorn", "granian"):
             inner, https, http = free_port(), free_port(), free_port()
             with running(server_command(server, inner), folder), nginx(folder, inner, https, http):
@@ -80,23 +83,26 @@ def server_command(server: str, port: str) -> list[str]:
     return shlex.split(line.replace("8000", port).replace("--workers 4", "--workers 2"))
 
 
-def unit_is_right(folder: Path) -> None:
-    [text] = [found["text"] for found in FENCE.finditer(PAGE.read_text("utf-8")) if found["language"] == "ini"]
-    text = (
-        text.replace("/srv/shop/.venv/bin", str(BIN))
-        .replace("/srv/shop", str(folder))
-        .replace("User=shop", "User=root")
-    )
-    (folder / "shop.service").write_text(text.replace("/etc/shop.env", str(folder / "app.toml")), "utf-8")
-    told = subprocess.run(
-        ["systemd-analyze", "verify", folder / "shop.service"], capture_output=True, text=True, check=False
-    )
-    assert (told.returncode, "shop.service" in told.stderr) == (0, False), told.stderr
+def unit_is_right(page: Path, name: str, folder: Path) -> None:
+    """Let systemd look at the unit that *page* has for the app called *name*."""
+    [text] = [found["text"] for found in FENCE.finditer(page.read_text("utf-8")) if found["language"] == "ini"]
+    for said, here in {
+        f"/srv/{name}/.venv/bin": str(BIN),
+        f"/srv/{name}": str(folder),
+        f"User={name}": "User=root",
+        f"/etc/{name}.env": str(folder / "app.toml"),
+    }.items():
+        assert said in text
+        text = text.replace(said, here)
+    unit = f"{name}.service"
+    (folder / unit).write_text(text, "utf-8")
+    told = subprocess.run(["systemd-analyze", "verify", folder / unit], capture_output=True, text=True, check=False)
+    assert (told.returncode, unit in told.stderr) == (0, False), told.stderr
     # What is started there is known to the program.
     options = set(re.findall(r"--[\w-]+", text))
     known = subprocess.run(["gunicorn", "--help"], capture_output=True, text=True, check=True).stdout
     assert {option for option in options if option not in known} == set()
-    print("systemd: right")
+    print(f"systemd, {page.name}: right")
 
 
 @contextmanager

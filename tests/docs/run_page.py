@@ -1,6 +1,7 @@
 """Runs the examples of one page, in the current folder, from top to bottom.
 
-    python run_page.py ../../docs/tutorial.md         best in an empty folder
+    python run_page.py ../../docs/lists.md            best in an empty folder
+    python run_page.py ../../docs/tutorial            pages that go on with one app: 1-….md, 2-….md, one after the other
 
     ```python       runs; the blocks of a page share their names
     ```python       with a first line like "# shop/models.py" is written to that file instead; so are toml, html,
@@ -48,10 +49,11 @@ POSTGRES = "postgresql://shop:secret@127.0.0.1/shop"
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its language, its text, the line where that begins, and the file it is to be written to."""
+    """One fenced block: its language, its text, where that begins, and the file it is to be written to."""
 
     language: str
     text: str
+    page: Path
     line: int
     file: str
 
@@ -61,19 +63,26 @@ class Block:
         return bool(self.file) or self.language in ("python", "console")
 
 
+def pages_in(page: Path) -> list[Path]:
+    """Return *page*, or of a folder the numbered pages in their order."""
+    return sorted(page.glob("[0-9]*.md")) if page.is_dir() else [page]
+
+
 def blocks(page: Path) -> Iterator[Block]:
     """Yield the fenced blocks of *page*, less those marked as not to run, or to run with a server that is not there."""
-    source = page.read_text("utf-8")
-    for found in FENCE.finditer(source):
-        if not found["reason"] and (not found["server"] or found["server"] in os.environ):
-            name = FILE.match(found["text"].partition("\n")[0])
-            line = source.count("\n", 0, found.start("text")) + 1
-            yield Block(found["language"], found["text"], line, name["name"] if name else "")
+    for one in pages_in(page):
+        source = one.read_text("utf-8")
+        for found in FENCE.finditer(source):
+            if not found["reason"] and (not found["server"] or found["server"] in os.environ):
+                name = FILE.match(found["text"].partition("\n")[0])
+                line = source.count("\n", 0, found.start("text")) + 1
+                yield Block(found["language"], found["text"], one, line, name["name"] if name else "")
 
 
 def servers_of(page: Path) -> set[str]:
     """Return the variables that *page* needs to run as a whole."""
-    return {found["server"] for found in FENCE.finditer(page.read_text("utf-8")) if found["server"]}
+    found = (block for one in pages_in(page) for block in FENCE.finditer(one.read_text("utf-8")))
+    return {block["server"] for block in found if block["server"]}
 
 
 def main(page: Path) -> None:
@@ -93,7 +102,7 @@ def main(page: Path) -> None:
     with ExitStack() as at_the_end:
         at_the_end.callback(stop, servers)
         replaced = {"127.0.0.1:5000": f"127.0.0.1:{port}"}
-        if POSTGRES in page.read_text("utf-8") and "FLASKKIT_POSTGRES_URL" in os.environ:
+        if any(POSTGRES in block.text for block in blocks(page)) and "FLASKKIT_POSTGRES_URL" in os.environ:
             replaced[POSTGRES] = at_the_end.enter_context(new_database(os.environ["FLASKKIT_POSTGRES_URL"]))
         for block in blocks(page):
             if block.file:
@@ -103,13 +112,13 @@ def main(page: Path) -> None:
                     written[block.file] = None
             elif block.language == "python":
                 # The blank lines make a traceback name the line of the page.
-                exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), vars(module))
+                exec(compile("\n" * (block.line - 1) + block.text, block.page, "exec"), vars(module))
             elif block.language == "console":
                 for line in block.text.replace("\\\n", "").splitlines():
                     if line.startswith("$ "):
                         type_in(with_others(line[2:], replaced), port, servers)
-        # Without the server, what a page prepares for it may be missing.
-        for file in written if all(server in os.environ for server in servers_of(page)) else ():
+        # Without a server, what a page prepares for it may be missing; those that a page deletes again are gone.
+        for file in filter(os.path.exists, written) if servers_of(page) <= os.environ.keys() else ():
             name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
             subprocess.run(["python", "-c", f"import {name}"], check=True)
 

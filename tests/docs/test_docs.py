@@ -14,6 +14,7 @@ from tests.warm import warm
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+TUTORIAL = ROOT / "docs" / "tutorial"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("example_app/*.md")])
 
 # Those that run_page.py knows, and those that are only shown. Nothing escapes by being called "sh".
@@ -51,7 +52,8 @@ def programs():
         yield folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+# Each page of the tutorial goes on where the one before it ended.
+@pytest.mark.parametrize("page", [*(page for page in PAGES if page.parent != TUTORIAL), TUTORIAL], ids=name)
 def test_the_examples_of_a_page_run(page, tmp_path, programs):
     done = subprocess.run(
         [programs / "python", HERE / "run_page.py", page],
