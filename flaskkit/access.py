@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from blinker import Namespace
@@ -39,11 +40,13 @@ class Policy:
 
     *user* is ``None`` for a stranger. ``anonymous`` says whether a stranger may ever be allowed; documents and
     menus read it. Where ``personal`` is False the answers are the same for everybody, and nobody is asked who they
-    are: no query, no ``Vary: Cookie``.
+    are: no query, no ``Vary: Cookie``. Where ``asks_who`` is False they depend on whether there is a user, and on
+    nothing that a user is.
     """
 
     anonymous: bool = False
     personal: bool = True
+    asks_who: bool = True
 
     def allows(self, user: Any, item: Any = None) -> bool:
         """Return whether *user* may do this to *item*, or to anything at all where *item* is None."""
@@ -96,6 +99,8 @@ class _Always(Policy):
 
 @dataclass(frozen=True)
 class _Login(Policy):
+    asks_who: ClassVar[bool] = False  # type: ignore[misc]
+
     def allows(self, user: Any, item: Any = None) -> bool:
         return user is not None
 
@@ -227,6 +232,11 @@ class Caller:
     scopes: frozenset[str] | None = None
     confirmed_at: datetime | None = None
 
+    @property
+    def somebody(self) -> Any:
+        """The user where it only matters whether there is one: nothing is done for more."""
+        return self.user
+
 
 def caller() -> Caller:
     """Return who sent the current request. Without feature `auth` everybody is a stranger."""
@@ -236,7 +246,9 @@ def caller() -> Caller:
 
 def user_for(policy: Policy) -> Any:
     """Return the current user as *policy* needs it: None for a stranger, or where it is not about persons."""
-    return caller().user if policy.personal else None
+    if not policy.personal:
+        return None
+    return caller().user if policy.asks_who else caller().somebody
 
 
 def require(policy: Policy, item: Any = None) -> None:
@@ -260,14 +272,27 @@ def requires(policy: Policy, *, scope: str = "") -> Callable[[Callable[P, R]], C
     """
 
     def protect(view: Callable[P, R]) -> Callable[P, R]:
+        call = in_sync(view)
+
         @wraps(view)
         def protected(*args: P.args, **kwargs: P.kwargs) -> R:
             require(policy)
-            return current_app.ensure_sync(view)(*args, **kwargs)  # type: ignore[no-any-return]
+            return call(*args, **kwargs)
 
         return opened_by(scope, declare(protected, dict.fromkeys(_METHODS, policy)))
 
     return protect
+
+
+def in_sync(view: Callable[P, R]) -> Callable[P, R]:
+    """Return what to call for *view*, which may be ``async``: Flask would look at it in each request."""
+    if not iscoroutinefunction(view):
+        return view
+
+    def awaited(*args: P.args, **kwargs: P.kwargs) -> R:
+        return current_app.ensure_sync(view)(*args, **kwargs)  # type: ignore[no-any-return]
+
+    return awaited
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -12,10 +12,12 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, current_app, request
+from flask import Blueprint, Flask, Request, Response, current_app, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -55,14 +57,18 @@ class Kit:
         """Whether the feature called *name* is on."""
         return any(feature.name == name for feature in self.features)
 
-    @property
+    @cached_property
     def resources(self) -> tuple[Resource, ...]:
         """The resources of all modules."""
         return tuple(resource for module in self.modules for resource in module.resources)
 
     def resource_of(self, model: type) -> Resource | None:
         """Return the first resource that declares *model*."""
-        return next((resource for resource in self.resources if resource.model is model), None)
+        return self._by_model.get(model)
+
+    @cached_property
+    def _by_model(self) -> dict[type, Resource]:
+        return {resource.model: resource for resource in reversed(self.resources)}
 
     def error_prefix(self, path: str) -> str:
         """Return the longest prefix of *path* whose errors have a form of their own; "" is the rest of the site."""
@@ -73,6 +79,22 @@ class Kit:
         """Answer *error* in the form of the part of the site that was asked."""
         view = self.error_views.get(self.error_prefix(request.path))
         return view(error) if view else error
+
+
+class SessionsWhenUsed(SecureCookieSessionInterface):
+    """Flask's sessions, without work for requests that neither bring one nor begin one.
+
+    Flask makes a signer for each request, which takes longer than to answer it.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if not app.secret_key or ("HTTP_COOKIE" in request.environ and self.get_cookie_name(app) in request.cookies):
+            return super().open_session(app, request)
+        return self.session_class()
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if session or session.accessed or session.modified:
+            super().save_session(app, session, response)
 
 
 def create_app(config: Config) -> Flask:
@@ -90,6 +112,7 @@ def create_app(config: Config) -> Flask:
         modules = load(config.modules)
     mistakes.report()
     app = Flask(config.import_name, **config.flask_options)
+    app.session_interface = SessionsWhenUsed()
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
     _set_native_keys(app, config, features)
     for feature in features:

@@ -16,10 +16,11 @@ from functools import cached_property, wraps
 from typing import Any
 
 import marshmallow as ma
-from flask import current_app, request
+from flask import request
 from flask_smorest import abort
 from webargs.fields import DelimitedList
 
+from flaskkit.access import in_sync
 from flaskkit.api.schemas import Schema, Value
 from flaskkit.api.values import described, knows, of_text, read
 from flaskkit.db import cursor
@@ -62,11 +63,13 @@ UNKNOWN = "There is no such parameter."
 def without_parameters(view: Callable[..., Any]) -> Callable[..., Any]:
     """Return *view* of an operation that has no parameters, and answers 422 naming those that are sent."""
 
+    call = in_sync(view)
+
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if request.environ.get("QUERY_STRING") and request.args:
             abort(422, messages={"query": {name: [UNKNOWN] for name in request.args}})
-        return current_app.ensure_sync(view)(*args, **kwargs)
+        return call(*args, **kwargs)
 
     return checked
 

@@ -17,7 +17,6 @@ from flask import Flask, current_app, request
 from werkzeug.exceptions import Forbidden
 
 from flaskkit.access import Guard, caller, guard_of, login
-from flaskkit.auth.identity import bearer
 from flaskkit.errors import InsufficientScope
 
 WAY_OUT = "Put @requires(policy) below its route; @requires(public) opens it to everybody."
@@ -35,7 +34,8 @@ def wire(app: Flask, undeclared: str) -> None:
 
     @app.before_request
     def check() -> None:
-        endpoint, method = request.endpoint, request.method
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        endpoint, method = asked.endpoint, asked.method
         if endpoint is None or method == "OPTIONS" or _is_static(endpoint):
             return
         view = current_app.view_functions[endpoint]
@@ -45,7 +45,7 @@ def wire(app: Flask, undeclared: str) -> None:
             known[endpoint, method] = view, guard
         if guard.policy is None and undeclared != "allow":
             _look_at(endpoint, refuse=undeclared == "refuse")
-        if (guard.policy is None or guard.policy.personal) and bearer() is not None:
+        if "HTTP_AUTHORIZATION" in asked.environ and (guard.policy is None or guard.policy.personal):
             scopes = caller().scopes
             if scopes is not None and not guard.opened_by(scopes):
                 raise InsufficientScope(guard.scopes)

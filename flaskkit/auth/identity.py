@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,11 +27,11 @@ from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from flaskkit.access import Caller
 from flaskkit.auth import accounts, sessions, tokens
 from flaskkit.auth.lookup import Found
+from flaskkit.auth.models import UserMixin
 from flaskkit.db.models import now
 from flaskkit.errors import LoginRequired
 
 # Kept in request.environ, which belongs to this request whatever contexts surround it.
-_TOKEN = "flaskkit.auth.token"  # noqa: S105
 _CALLER = "flaskkit.auth.caller"
 _SESSION = "flaskkit.auth.session"
 _REMEMBERED = "flaskkit.auth.remembered"
@@ -63,7 +64,8 @@ def wire(app: Flask) -> None:
             # A program keeps no cookie, whatever a template or a flash wrote into the session on the way.
             session.modified = session.accessed = False
             return response
-        _outgrow(response)
+        if _SESSION in environ:
+            _outgrow(response)
         if not ((_LOGIN_USED in environ and "_remember" in session) or _always_remembers()):
             return response
         with warnings.catch_warnings():
@@ -94,7 +96,7 @@ def caller() -> Caller:
         return known
     if "HTTP_AUTHORIZATION" in environ and bearer() is not None:
         token = _token()
-        environ[_CALLER] = known = Caller(token.user, "token", scopes=token.scopes) if token is not None else Caller()
+        environ[_CALLER] = known = Caller() if token is None else _Bearer(token)
         return known
     if "HTTP_COOKIE" not in environ and "_login_user" not in g and not session.get("_user_id") and _only_by_token():
         return Caller()  # As Flask-Login would find out.
@@ -109,7 +111,8 @@ def caller() -> Caller:
 def bearer() -> str | None:
     """Return the bearer token of the current request, "" for one that cannot be read, None where none was sent."""
     # Most requests bring none, and each is asked more than once.
-    sent = request.authorization if "HTTP_AUTHORIZATION" in request.environ else None
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    sent = asked.authorization if "HTTP_AUTHORIZATION" in asked.environ else None
     return (sent.token or "") if sent is not None and sent.type == "bearer" else None
 
 
@@ -174,23 +177,42 @@ def _unauthorized() -> None:
     raise LoginRequired
 
 
+class _Bearer(Caller):
+    """Who sent a token. The user comes into the session of the database when somebody asks who it is."""
+
+    found: tokens.FoundToken
+
+    def __init__(self, found: tokens.FoundToken) -> None:
+        vars(self).update(by="token", scopes=found.scopes, found=found)
+
+    @cached_property
+    def user(self) -> Any:
+        return tokens.user_of(self.found)
+
+    @property
+    def somebody(self) -> Any:
+        return self.found.user
+
+
 def _user_of_token(_request: Any) -> Any:
     return _token_user()
 
 
 def _token_user() -> Any:
-    found = _token()
-    return None if found is None else found.user
+    return caller().user if bearer() is not None else None
 
 
-def _token() -> Found | None:
-    environ = request.environ
-    if _TOKEN not in environ:
-        token = bearer()
-        found = tokens.find(token) if token else None
-        environ[_TOKEN] = found if found is not None and found.user.is_active else None
-    known: Found | None = environ[_TOKEN]
-    return known
+def _token() -> tokens.FoundToken | None:
+    token = bearer()
+    found = tokens.find(token) if token else None
+    return found if found is not None and _is_active(found) else None
+
+
+def _is_active(found: tokens.FoundToken) -> bool:
+    looked_at = found.user
+    if type(looked_at).is_active is not UserMixin.is_active or "active" not in vars(looked_at):
+        looked_at = tokens.user_of(found)  # What a property of the app's reads may have to be loaded.
+    return bool(looked_at.is_active)
 
 
 def _session_user(identity: str) -> Any:

@@ -2,7 +2,7 @@
 
 issue(user, name, …) -> token      shown once; what is stored is a hash       find(token)    whose it is: one query
 of_user(user)                      those that count                           revoke(user, key)
-prune()                            remove what has expired
+prune()                            remove what has expired                    user_of(found)
 
 A scope is the name of a permission, or "notes:read" and "notes:write" for the resource "notes". A token without scopes
 opens all that its user may do.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,7 @@ from flaskkit.auth.lookup import EVERY, Found, by_digest, digest, new_secret, no
 from flaskkit.auth.models import NAME, Role, take_rights
 from flaskkit.db import db
 from flaskkit.db.models import now
-from flaskkit.db.objects import OneObject
+from flaskkit.db.objects import OneObject, in_session
 from flaskkit.db.transactions import together
 from flaskkit.errors import Rejected, did_you_mean
 from flaskkit.texts import say
@@ -35,6 +36,13 @@ TOKEN_PREFIX = "fk_"  # noqa: S105
 NAME_LENGTH = 80
 LONGEST_DAYS = 3650
 _COLUMNS = ("id", "expires_at", "used_at", "scopes")
+
+
+@dataclass(frozen=True)
+class FoundToken(Found):
+    """Whose a token is. The ``user`` is only there to be looked at: ``user_of`` gives the one to work with."""
+
+    rights: str | None = None
 
 
 def issue(user: Any, name: str, days: int, scopes: Iterable[str] = ()) -> tuple[str, datetime]:
@@ -62,21 +70,30 @@ def issue(user: Any, name: str, days: int, scopes: Iterable[str] = ()) -> tuple[
     return token, expires_at
 
 
-def find(token: str) -> Found | None:
+def find(token: str) -> FoundToken | None:
     """Return whose *token* is, or None where it is none. Whether the user is active is not asked here."""
     if not token.startswith(TOKEN_PREFIX):
         return None
-    found = _by_token(user_model()).find(digest=digest(token))
+    found = _by_token(user_model()).read(digest=digest(token))
     if found is None:
         return None
     user, rights, key, expires_at, used_at, scopes = found
     moment = now()
     if expires_at is not None and expires_at <= moment:
         return None
-    take_rights(user, rights)
     if used_at is None or moment - used_at >= EVERY:
         note_use(token_model(user), key, "used_at", moment)
-    return Found(user, key, scopes=frozenset(scopes.split()) if scopes else None)
+    return FoundToken(user, key, scopes=frozenset(scopes.split()) if scopes else None, rights=rights)
+
+
+def user_of(found: FoundToken) -> Any:
+    """Return the user of *found* as an object of the session, with their rights.
+
+    To put it there takes longer than to read it, and many requests only ask whether there is a user.
+    """
+    user = in_session(found.user)
+    take_rights(user, found.rights)
+    return user
 
 
 def of_user(user: Any) -> Sequence[Any]:

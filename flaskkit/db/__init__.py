@@ -24,6 +24,7 @@ inserting.py a new row by one statement
 after.py     what waits for the commit
 reading.py   one statement alone, without a session's work
 prepared.py  statements that are always the same, sent to the driver as they are
+listeners.py whether an app listens to what is sent
 """
 
 from __future__ import annotations

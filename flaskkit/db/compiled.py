@@ -31,7 +31,7 @@ from flaskkit.db.models import UTCDateTime, db
 from flaskkit.db.nested import Link, List, hides_nothing, joined, seen_behind
 from flaskkit.db.prepared import Prepared
 from flaskkit.db.reading import rows_of
-from flaskkit.db.visibility import condition_for, visible
+from flaskkit.db.visibility import readable, visible
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
 from flaskkit.resource.fields import key_of as key_name
@@ -74,6 +74,7 @@ class Reader:
         self._attributes = [column.key for column in columns] if self.exact else []
         self._width = len(columns)
         self._key = getattr(resource.model, resource.key.name)
+        self._key_type = self._key.type
         # In a subquery, columns need names of their own. The key follows them.
         own = [column.label(f"column_{i}") if self.links else column for i, column in enumerate(columns)]
         self._columns = (*own, self._key.label("of"))
@@ -84,8 +85,7 @@ class Reader:
 
     def page(self, **asked: Any) -> Page:
         """Return what ``rows.page`` does, with tuples as items."""
-        rows.require_some(self.resource)
-        own = condition_for(self.resource.model, self.resource.read)
+        own = readable(self.resource)
         page = self._listing.page(Asked(**asked), own, visible, self.seen(), self._read)
         return replace(page, items=self.tuples(page.items))
 
@@ -95,12 +95,12 @@ class Reader:
         Raises:
             NotFound, LoginRequired, Forbidden: as there.
         """
-        conditions = self._conditions()
+        condition = readable(self.resource)
         [part] = parts_of(key, 1)
-        value = parsed(self._key.type, part)
+        value = parsed(self._key_type, part)
         if value is None:
             raise NotFound
-        return self.found(value, conditions)
+        return self.found(value, () if condition is True else (condition,))
 
     def of(self, item: Any) -> tuple[Any, ...]:
         """Return the row that *item*, just stored, is.
@@ -166,11 +166,6 @@ class Reader:
             else:
                 shown.append(next(own))
         return list(zip(*shown, strict=True))
-
-    def _conditions(self) -> tuple[Any, ...]:
-        rows.require_some(self.resource)
-        condition = condition_for(self.resource.model, self.resource.read)
-        return () if condition is True else (condition,)
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> Sequence[Any]:
         return rows_of(statement, self.resource.model, parameters, alone=not self._lists)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 
 from flaskkit.access import built_in, user_for
 from flaskkit.db.compiled import EXACT, Reader, is_plain
+from flaskkit.db.listeners import Events
 from flaskkit.db.nested import hides_nothing
 from flaskkit.db.prepared import Prepared
 from flaskkit.db.reading import AT_THE_END, AUTOCOMMIT, READING, current_session, engine_alone
@@ -33,7 +34,7 @@ _STORING = (
     *("before_attach", "after_attach", "transient_to_pending", "pending_to_persistent"),
     *("before_flush", "after_flush", "after_flush_postexec"),
 )
-_EVENTS = (*READING, *AT_THE_END, *_STORING)
+_EVENTS = Events(*READING, *AT_THE_END, *_STORING)
 # What these do there is about model objects, and here is none; or about what a session writes, and this one does not.
 # Users are never stored here, whose changes `auth` tells: their model has validators. Models with a history are heard.
 _ABOUT_OBJECTS = frozenset(

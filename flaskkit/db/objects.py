@@ -3,6 +3,9 @@
     users = OneObject(User, beside=[Token.id], narrow=lambda users: users.join(Token).where(…))
     user, token_id = users.find(digest="…")
 
+    user, token_id = users.read(digest="…")      not in the session yet: enough to look at its columns
+    user = in_session(user)
+
 SQLAlchemy's loading of objects is made for many of them; for one it costs more than the statement. Here the columns
 are read as they are, and the object is put together and attached to the session as if it had been loaded: what it
 does from then on, such as lazy loading and noting changes, is SQLAlchemy's. A model that is more than one table, or
@@ -14,9 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, inspect, select
 from sqlalchemy.orm import make_transient_to_detached
-from sqlalchemy.orm.attributes import set_committed_value
 
 from flaskkit.db.models import db
 from flaskkit.db.prepared import Prepared
@@ -35,35 +37,43 @@ class OneObject:
             self.statement = narrow(select(model, *beside))
             return
         self._prepared = Prepared(self.statement)
-        self.keys = [self.names.index(self.mapper.get_property_by_column(one).key) for one in self.mapper.primary_key]
 
     def find(self, **parameters: Any) -> tuple[Any, ...] | None:
         """Return the object and what is beside it, or None. It leaves no transaction behind that was not there."""
-        session = db.session()
+        found = self.read(**parameters)
+        return None if found is None else (in_session(found[0]), *found[1:])
+
+    def read(self, **parameters: Any) -> tuple[Any, ...] | None:
+        """Return the same, but an object that was not in the session is not there yet: see ``in_session``."""
         if not self.names:
             with reading_objects(self.model):
-                loaded = session.execute(self.statement, parameters).unique().first()
+                loaded = db.session.execute(self.statement, parameters).unique().first()
             return None if loaded is None else tuple(loaded)
         found = rows_of(self._prepared, self.model, parameters)
         if not found:
             return None
-        row, alone = found[0], not session.in_transaction()
-        key = [row[at] for at in self.keys]
-        known = session.identity_map.get(self.mapper.identity_key_from_primary_key(key))
-        made = known or self._made(row)
-        if known is None:
-            session.add(made)
-            if alone and (begun := session.get_transaction()) is not None:
-                # Adding began one, and there is nothing in it.
-                begun.close()
+        [row] = found
+        made = self.mapper.class_manager.new_instance()
+        vars(made).update(zip(self.names, row, strict=False))
         return (made, *row[len(self.names) :])
 
-    def _made(self, row: Sequence[Any]) -> Any:
-        made = self.mapper.class_manager.new_instance()
-        for name, value in zip(self.names, row, strict=False):
-            set_committed_value(made, name, value)
-        make_transient_to_detached(made)
-        return made
+
+def in_session(item: Any) -> Any:
+    """Return *item*, which ``read`` returned, as an object of the session: the one that is there, if there is one."""
+    if not inspect(item).transient:
+        return item
+    session = db.session()
+    mapper = type(item).__mapper__
+    known = session.identity_map.get(mapper.identity_key_from_instance(item))
+    if known is not None:
+        return known
+    alone = not session.in_transaction()
+    make_transient_to_detached(item)
+    session.add(item)
+    if alone and (begun := session.get_transaction()) is not None:
+        # Adding began one, and there is nothing in it.
+        begun.close()
+    return item
 
 
 def _columns_of(mapper: Any) -> list[str]:

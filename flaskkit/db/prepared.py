@@ -12,7 +12,7 @@ parameters that are not known here. Pool, types and errors are SQLAlchemy's eith
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -21,13 +21,17 @@ from sqlalchemy import BindParameter, Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from flaskkit.db.listeners import Events
+
 _DRIVERS = ("psycopg", "pysqlite", "pymysql")
 # Who listens to one of these wants to see or change what is executed; our own listeners are about other things.
-_EXECUTING = (
+_EXECUTING = Events(
     *("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute"),
     *("engine_connect", "set_connection_execution_options", "begin", "rollback", "commit"),
 )
-_DRIVING = ("do_execute", "do_execute_no_params", "do_setinputsizes", "handle_error")
+_DRIVING = Events("do_execute", "do_execute_no_params", "do_setinputsizes", "handle_error")
+# Where the info of a connection keeps cursors by statement, the one used last at the end, and how many.
+_CURSORS, _MOST_CURSORS = "flaskkit_cursors", 50
 
 Change = Callable[[Any], Any]
 
@@ -113,12 +117,20 @@ class _Compiled:
         try:
             if begins:
                 raw.autocommit = True
-            cursor = raw.cursor()
+            # A cursor of psycopg that has read one such row knows how; to find out is half of all that it does.
+            kept = connection.info.setdefault(_CURSORS, {}) if self.is_psycopg else {}
+            cursor = kept.pop(self.text, None) or raw.cursor()
             cursor.execute(self.text, values)
             rows: list[Any] = cursor.fetchall()
             if self.changes is None:
                 self.changes = self._for_us(cursor.description)
-            cursor.close()
+            if self.is_psycopg and len(rows) <= 1:
+                kept[self.text] = cursor
+                if len(kept) > _MOST_CURSORS:
+                    del kept[next(iter(kept))]
+            else:
+                # It would keep the rows as well.
+                cursor.close()
             if begins:
                 raw.autocommit = False
         except errors as error:
@@ -175,12 +187,4 @@ def _is_unheard(engine: Engine) -> bool:
     """Return whether nobody sees, hears or changes how *engine* executes statements; it may come at any time."""
     if engine.get_execution_options() or engine.logger.isEnabledFor(logging.INFO):
         return False
-    return _only_ours(engine.dispatch, _EXECUTING) and _only_ours(engine.dialect.dispatch, _DRIVING)
-
-
-def _only_ours(heard: Any, events: Iterable[str]) -> bool:
-    for event in events:
-        for listener in getattr(heard, event):
-            if not listener.__module__.startswith("flaskkit."):
-                return False
-    return True
+    return not (_EXECUTING.heard(engine.dispatch) or _DRIVING.heard(engine.dialect.dispatch))

@@ -11,18 +11,20 @@ criteria.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from flaskkit.db.listeners import Events
 from flaskkit.db.models import db
 from flaskkit.db.prepared import Prepared
 
 READING = ("do_orm_execute", "after_begin", "after_transaction_create", "after_transaction_end")
 AT_THE_END = ("before_commit", "after_commit")
+_READING, _ALL = Events(*READING), Events(*READING, *AT_THE_END)
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT"}
 
 
@@ -31,7 +33,7 @@ def rows_of(statement: Any, model: Any, parameters: Mapping[str, Any], *, alone:
 
     Not *alone*, it is sent by the session.
     """
-    engine = engine_alone(current_session(), model, READING) if alone else None
+    engine = engine_alone(current_session(), model, _READING) if alone else None
     prepared, select = (statement, statement.statement) if isinstance(statement, Prepared) else (None, statement)
     if engine is None:
         return db.session().execute(select, parameters).all()
@@ -48,7 +50,7 @@ def rows_of(statement: Any, model: Any, parameters: Mapping[str, Any], *, alone:
 def reading_objects(model: Any) -> Iterator[None]:
     """End the session's transaction with the block, which only reads rows of *model*; they stay as they were read."""
     session = db.session()
-    engine = engine_alone(session, model, (*READING, *AT_THE_END))
+    engine = engine_alone(session, model, _ALL)
     # Elsewhere the end costs more than it spares.
     if engine is None or engine.dialect.name not in ("postgresql", "sqlite"):
         yield
@@ -85,22 +87,15 @@ def current_session() -> Session:
     return session
 
 
-def engine_alone(
-    session: Session, model: Any, events: Iterable[str], harmless: Container[str] | None = None
-) -> Engine | None:
+def engine_alone(session: Session, model: Any, events: Events, harmless: Container[str] | None = None) -> Engine | None:
     """Return the engine for *model*, or None where *session* has something to do with what is read or stored.
 
-    It has where it listens to one of *events*, but for listeners in the *harmless* modules: without them, ours.
+    It has where *events* are heard, but for listeners in the *harmless* modules: without them, ours.
     """
-    if session.in_transaction() or session.new or session.dirty or session.deleted:
+    unused = session is _Unused.kept[2]
+    if not unused and (session.in_transaction() or session.new or session.dirty or session.deleted):
         return None
     bind = session.get_bind(model.__mapper__)
-    if not isinstance(bind, Engine) or bind.dispatch.begin:
+    if not isinstance(bind, Engine) or bind.dispatch.begin or events.heard(session.dispatch, harmless):
         return None
-    heard = session.dispatch
-    for event in events:
-        for listener in getattr(heard, event):
-            name = listener.__module__
-            if not (name.startswith("flaskkit.") if harmless is None else name in harmless):
-                return None
     return bind

@@ -30,7 +30,7 @@ from flaskkit.db.parts import Parts, require_moves
 from flaskkit.db.refusals import delete_refused, write_refused
 from flaskkit.db.texts import name_of
 from flaskkit.db.transactions import transaction
-from flaskkit.db.visibility import condition_for, read_policy, visible
+from flaskkit.db.visibility import condition_for, read_policy, readable, visible
 from flaskkit.errors import Rejected
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
@@ -64,9 +64,8 @@ def page(
     Raises:
         LoginRequired, Forbidden: the caller may see no row at all.
     """
-    require_some(resource)
+    own = readable(resource)
     asked = Asked(filters or {}, sorts, q, number, size, count, after, count_to)
-    own = condition_for(resource.model, resource.read)
     options = with_related(resource, fields, to_one=joinedload)
     found = Lists(resource, [resource.model], options=options).page(asked, own, visible)
     return replace(found, items=[row[0] for row in found.items])
@@ -78,8 +77,7 @@ def require_some(resource: Resource) -> None:
     Raises:
         LoginRequired, Forbidden: not a single one.
     """
-    if resource.read.rows(user_for(resource.read), resource.model) is False:
-        require(resource.read)
+    readable(resource)
 
 
 def get(resource: Resource, key: Any, action: str = "read") -> Any:

@@ -7,13 +7,25 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import false
 
-from flaskkit.access import Policy, user_for
+from flaskkit.access import Policy, require, user_for
 from flaskkit.resource import Resource
 
 
 def visible(model: Any) -> Any:
     """Return which rows of *model* the caller may see: True, for all, or an SQL condition."""
     return condition_for(model, read_policy(model))
+
+
+def readable(resource: Resource) -> Any:
+    """Return which rows of *resource* the caller may read: True, for all, or an SQL condition.
+
+    Raises:
+        LoginRequired, Forbidden: not a single one.
+    """
+    condition = resource.read.rows(user_for(resource.read), resource.model)
+    if condition is False:
+        require(resource.read)
+    return false() if condition is False else condition
 
 
 def condition_for(model: Any, policy: Policy | None) -> Any:

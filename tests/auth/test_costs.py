@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import flask_login
 from flask import render_template_string
 
-from flaskkit import caller
+from flaskkit import caller, db, login, requires
+from flaskkit.auth.users import User
 
 
 def costs(site, client, path, **options):
@@ -42,6 +44,38 @@ def test_user_and_roles_are_one_query_however_often_they_are_asked_for(site):
     token = site.token()
     assert costs(site, site.client(), "/roles", headers=token)[0] == 2, "its first use is noted"
     assert costs(site, site.client(), "/roles", headers=token)[0] == 1
+
+
+def test_a_token_asked_only_whether_it_is_somebodys_begins_no_session_of_the_database(site, ada):
+    site.app.add_url_rule("/quiet", "quiet", requires(login)(lambda: str(db.session.registry.has())))
+    token = site.token()
+    site.client().get("/quiet", headers=token)  # Notes its first use.
+    assert site.client().get("/quiet", headers=token).text == "False"
+    site.change(ada, active=False)
+    assert site.client().get("/quiet", headers=token).status_code == 401
+
+
+def test_the_user_of_a_token_is_one_of_the_session(site, ada):
+    def changed():
+        found = caller().user
+        assert found is caller().user is flask_login.current_user._get_current_object()
+        assert db.session.get(type(found), found.id) is found
+        found.email = "countess@example.com"
+        db.session.commit()
+        return f"{found.email} {len(found.tokens)}"
+
+    site.app.add_url_rule("/changed", "changed", requires(login)(changed))
+    token = site.token()
+    assert site.client().get("/changed", headers=token).text == "countess@example.com 1"
+    assert site.client().get("/who", headers=token).text == "countess@example.com by token"
+
+
+def test_whether_a_user_is_active_may_depend_on_other_rows(site, ada, monkeypatch):
+    monkeypatch.setattr(User, "is_active", property(lambda user: user.active and len(user.tokens) < 2))
+    token = site.token()
+    assert site.client().get("/mine", headers=token).status_code == 200
+    site.token()
+    assert site.client().get("/mine", headers=token).status_code == 401
 
 
 def test_a_template_that_names_the_user_loads_one(site, ada):

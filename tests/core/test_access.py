@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
@@ -116,6 +117,16 @@ def test_without_auth_everybody_is_a_stranger(app):
     client = app.test_client()
     assert client.get("/desk").status_code == 401
     assert client.get("/async").status_code == 200
+
+
+def test_an_async_view_runs_as_the_app_runs_such(app):
+    @requires(public)
+    async def waiting():
+        return "awaited"
+
+    app.add_url_rule("/waiting", "waiting", waiting)
+    app.async_to_sync = lambda view: lambda: asyncio.run(view())
+    assert app.test_client().get("/waiting").text == "awaited"
 
 
 def test_a_view_tells_its_policy(app):

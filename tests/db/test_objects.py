@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, bindparam, event, func, inspect
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flaskkit import IntegerKey, Model, UUIDKey, db
-from flaskkit.db.objects import OneObject
+from flaskkit.db.objects import OneObject, in_session
 
 
 class ObjectShelf(UUIDKey, Model):
@@ -80,6 +80,26 @@ def test_it_is_the_one_that_the_session_knows(app):
     known = db.session.scalars(db.select(ObjectShelf)).one()
     assert by_name().find(name="maps")[0] is known
     assert db.session().in_transaction(), "that of the session goes on"
+
+
+def test_it_may_be_read_without_a_session(app, count_statements):
+    shelf, length = by_name().read(name="maps")
+    assert (shelf.name, length) == ("maps", 4)
+    assert not db.session.registry.has()
+    assert in_session(shelf) is shelf
+    assert in_session(shelf) is shelf
+    assert not db.session().in_transaction()
+    with count_statements() as sent:
+        assert db.session.get(ObjectShelf, shelf.id) is shelf
+    assert sent == []
+    assert shelf.notes == "dusty"
+    assert by_name().find(name="maps")[0] is shelf
+
+
+def test_another_one_may_have_come_into_the_session_meanwhile(app):
+    shelf, _ = by_name().read(name="maps")
+    known = db.session.scalars(db.select(ObjectShelf)).one()
+    assert in_session(shelf) is known
 
 
 def test_a_model_of_several_classes_is_loaded_by_sqlalchemy(app):
