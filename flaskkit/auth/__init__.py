@@ -61,6 +61,7 @@ class Auth(Feature):
     tables: ClassVar[tuple[str, ...]] = (
         *("roles", "users", "users_roles", "users_sessions", "users_tokens"),
         *("users_totp", "users_recovery_codes", "users_identities", "users_passkeys", "users_invitations"),
+        "users_device_requests",
     )
 
     user_model: Any = setting(  # noqa: RUF009
@@ -75,6 +76,11 @@ class Auth(Feature):
     login_by: tuple[str, ...] = setting(
         ("email",),
         help="What users log in by: `email`, one more unique column of the user model such as `username`, or both.",
+    )
+    device_log_in: bool = setting(
+        False,
+        help="Whether a program without a browser gets a token by a code that its user types on a page. Needs feature"
+        " `limits`.",
     )
     delete_account: bool = setting(False, help="Whether users may delete their account.")
     export: bool = setting(False, help="Whether users may download what is theirs, as JSON.")
@@ -128,10 +134,7 @@ class Auth(Feature):
             yield f"'password_length' of feature 'auth' is {self.password_length}; it must be from 8 to 64."
         if not self.url_prefix.startswith("/") or self.url_prefix.endswith("/"):
             yield f"'url_prefix' of feature 'auth' begins with a slash and ends with none, unlike {self.url_prefix!r}."
-        if "mail" not in [feature.name for feature in config.feature_objects()]:
-            for name, value in (("confirm", self.confirm), ("sign_up", self.sign_up)):
-                if value in ("optional", "required", "invitation"):
-                    yield f"{name!r} of feature 'auth' is {value!r}, which needs feature 'mail'. Switch it on."
+        yield from self._missing_features(config)
         for name in ("remember", "session_idle", "session_longest", *(one for one in vars(self) if "_lasts" in one)):
             if getattr(self, name) < 60:
                 yield f"{name!r} of feature 'auth' is {getattr(self, name)}; it must be at least 60 seconds."
@@ -156,6 +159,18 @@ class Auth(Feature):
                 f" {', '.join(unfilled)}. Give {'it a default' if len(unfilled) == 1 else 'them defaults'},"
                 " or set sign_up to false and write a page of your own."
             )
+
+    def _missing_features(self, config: Config) -> Iterator[str]:
+        on = [feature.name for feature in config.feature_objects()]
+        asks = (
+            ("confirm", self.confirm != "off", "mail"),
+            ("sign_up", self.sign_up == "invitation", "mail"),
+            ("device_log_in", self.device_log_in, "limits"),
+        )
+        for name, asked, needed in asks:
+            if asked and needed not in on:
+                value = getattr(self, name)
+                yield f"{name!r} of feature 'auth' is {value!r}, which needs feature {needed!r}. Switch it on."
 
     def _mistaken_factors(self) -> Iterator[str]:
         yield from self._missing_packages()
@@ -202,6 +217,8 @@ class Auth(Feature):
         users = _imported(self.user_model or DEFAULT_MODEL).__tablename__
         if self.sign_up != "invitation":
             yield f"{users}_invitations"
+        if not self.device_log_in:
+            yield f"{users}_device_requests"
         if not self.providers:
             yield f"{users}_identities"
         if not self.passkeys:
@@ -294,6 +311,11 @@ class Auth(Feature):
 
             second_factor.wire(app, required=self.second_factor == "required")
             yield from second_factor.FLOWS
+        if self.device_log_in:
+            from flaskkit.auth import devices
+
+            devices.wire(app, self.url_prefix)
+            yield from devices.FLOWS
         if self.providers:
             from flaskkit.auth.oauth import pages as oauth
 

@@ -217,6 +217,14 @@ def make_and_revoke_a_token(person: Person) -> None:
     expect(person.page.get_by_text("The token is revoked.")).to_be_visible()
 
 
+def let_a_device_in(person: Person) -> None:
+    begun = person.site.client().post("/auth/device/code", data={"client_id": "Television"}).json
+    person.open("/auth/account")
+    person.follow("Let a device in")
+    person.fill("Go on", "A program that calls itself “Television”", **{"Code on the other device": begun["user_code"]})
+    person.fill("Let it in", "It is let in, and goes on by itself.")
+
+
 def set_up_and_lose_a_second_factor(person: Person) -> None:
     import pyotp
 
@@ -295,6 +303,7 @@ ONLY_JAVASCRIPT = {f"auth.{name}" for name in ("passkey", "passkey_add", "passke
 def test_a_person_goes_through_every_flow(serve, chromium, acme, script):
     provider = {"acme": {"discovery": acme.discovery, "label": "Acme", **CLIENT}}
     settings = {"confirm": "required", "second_factor": "optional", "delete_account": True, "export": True}
+    settings["device_log_in"] = True
     with serve(providers=provider, **settings) as site, chromium.new_context(java_script_enabled=script) as context:
         person = Person(context, site)
         sign_up(person, "bob@example.com", code=True)
@@ -307,6 +316,7 @@ def test_a_person_goes_through_every_flow(serve, chromium, acme, script):
         person.open("/auth/account")
         change_password_and_address(person)
         make_and_revoke_a_token(person)
+        let_a_device_in(person)
         set_up_and_lose_a_second_factor(person)
         link_and_unlink_an_account_elsewhere(person)
         if script:

@@ -102,6 +102,16 @@ def make_and_revoke_a_token(program):
     assert machine.get("/api/auth/me", headers=bearer).status_code == 401
 
 
+def let_a_device_in(program):
+    device = program.site.client()
+    begun = device.post("/auth/device/code", data={"client_id": "Television"}).json
+    assert program.post("device", code=begun["user_code"])["name"] == "Television"
+    program.post("device/allow", code=begun["user_code"], allow=True)
+    asked = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": begun["device_code"]}
+    bearer = {"Authorization": f"Bearer {device.post('/auth/device/token', data=asked).json['access_token']}"}
+    assert device.get("/api/auth/me", headers=bearer).json["email"] == LOVELACE
+
+
 def set_up_and_lose_a_second_factor(program):
     proposal = program.post("totp/propose")
     app = pyotp.TOTP(proposal["secret"])
@@ -141,6 +151,7 @@ def operations(site):
 
 def test_a_program_goes_through_every_flow(made):
     settings = {"confirm": "required", "second_factor": "optional", "delete_account": True, "export": True}
+    settings["device_log_in"] = True
     site = made(more=["api", "mail", "i18n", Limits(), Security()], auth=Auth(**settings))
     note_traffic(site.app)
     program = Program(site)
@@ -149,6 +160,7 @@ def test_a_program_goes_through_every_flow(made):
     change_password_and_address(program)
     end_other_sessions(program)
     make_and_revoke_a_token(program)
+    let_a_device_in(program)
     set_up_and_lose_a_second_factor(program)
     leave(program)
     assert operations(site) - program.done == set()
