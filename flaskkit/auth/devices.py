@@ -76,11 +76,11 @@ def wire(app: Flask, url_prefix: str) -> None:
     with app.app_context():
         # Declared now, so that migrations see the table.
         model()
-    blueprint = Blueprint("device", __name__, url_prefix=f"{url_prefix}/device")
+    blueprint = Blueprint("auth_device", __name__, url_prefix=f"{url_prefix}/device")
     for name, answer in (("code", begin), ("token", give)):
         blueprint.add_url_rule(f"/{name}", name, requires(public)(_as_oauth(answer)), methods=["POST"])
     # Where no cookie is looked at, another site can do no more than any program.
-    app.extensions["flaskkit"].own_csrf.add("device")
+    app.extensions["flaskkit"].own_csrf.add("auth_device")
     app.register_blueprint(blueprint)
 
 
@@ -229,6 +229,9 @@ def _as_oauth(answer: Callable[[], Mapping[str, Any]]) -> Callable[[], ResponseR
             return dict(answer()), unkept
         except Refused as refused:
             return {"error": str(refused)}, 400, unkept
+        except Rejected:
+            # Meanwhile there is no such scope any more.
+            return {"error": "invalid_scope"}, 400, unkept
         except TooManyRequests as refused:
             return {"error": "slow_down"}, 429, [*unkept.items(), *refused.get_headers()[1:]]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import inspect, select, update
+from sqlalchemy import delete, inspect, select, update
 
 from flaskkit import Auth, Config, ConfigError, Limits, create_app, db
 from flaskkit.auth import devices
@@ -125,6 +125,17 @@ def test_an_account_switched_off_meanwhile_lets_nobody_in(site):
     ada.post("/auth/device/allow", data={**csrf, "code": television.told["user_code"], "allow": "y"})
     site.change("ada@example.com", active=False)
     assert television.asks() == "access_denied"
+
+
+def test_a_scope_that_is_no_more_is_not_given(site):
+    television, ada = Television(site, scope="notes.publish"), site.logged_in()
+    csrf = {"csrf_token": ada.get("/token").text}
+    ada.post("/auth/device/allow", data={**csrf, "code": television.told["user_code"], "allow": "y"})
+    with site.app.app_context():
+        db.session.execute(delete(Role))
+        db.session.commit()
+    assert television.asks() == "invalid_scope"
+    assert ada.get("/api/auth/tokens").json["tokens"] == []
 
 
 @pytest.mark.parametrize(
