@@ -5,7 +5,8 @@
     python tests/browser/run.py --write             and note the scores in docs/accessibility.md
 
     pages         each page of kinds.py: no violation found by axe, in light and dark and on a phone; nothing wider than
-                  360 pixels; everything reached by the Tab key, in order, and seen when reached; the skip link skips
+                  360 pixels, or than paper; everything reached by the Tab key, in order, and seen then; the skip
+                  link skips
     lighthouse    at least 95 of 100 in each category, on a list, a row, a form and the login
 
 What is wrong is told with the page and the element. Exits with 1 if anything is.
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -37,7 +38,10 @@ ROOT = Path(__file__).parents[2]
 NODE = ROOT / ".accessibility" / "node_modules"
 REPORT = ROOT / "docs" / "accessibility.md"
 CHROMIUM = shutil.which("chromium")
-DESK, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+# A4, at 96 pixels an inch.
+PAPER: ViewportSize = {"width": 794, "height": 1123}
 # Swagger UI's own pages; what we add to it is looked at.
 FOREIGN = [".swagger-ui"]
 LEAST = 95
@@ -88,10 +92,18 @@ def looked_at(page: Page, kind: Kind, axe: str) -> Iterator[str]:
         yield from reached_by_keyboard(page)
     page.set_viewport_size(PHONE)
     yield from (f"phone: {said}" for said in violations(page))
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > PHONE["width"]:
-        yield f"phone: {wide} pixels wide"
+    yield from too_wide(page, "phone", PHONE)
+    page.emulate_media(media="print")
+    page.set_viewport_size(PAPER)
+    yield from too_wide(page, "paper", PAPER)
+    page.emulate_media(media="screen")
     page.set_viewport_size(DESK)
+
+
+def too_wide(page: Page, where: str, size: ViewportSize) -> Iterator[str]:
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    if wide > size["width"]:
+        yield f"{where}: {wide} pixels wide"
 
 
 def violations(page: Page) -> Iterator[str]:
