@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 
+import click
 import flask_login
 import pytest
 from flask import Blueprint
@@ -230,3 +231,43 @@ def test_users_as_json(made):
     assert json.loads(kit(app, "users", "list", "--json")) == [
         {"email": "ada@example.com", "active": True, "roles": ["editor"]}
     ]
+
+
+def test_with_json_there_is_json_or_nothing(made):
+    """Whatever goes wrong, a program that reads stdout never meets anything else; here there are no tables."""
+    app = made(tables=False)
+    runner = app.test_cli_runner()
+    with app.app_context():
+        found = {" ".join(path) for path, command in commands(app.cli.commands["kit"]) if takes_json(command)}
+    assert {
+        "check",
+        "dev",
+        "explain",
+        "features",
+        "models",
+        "routes",
+        "seed",
+        "settings",
+        "shell",
+        "users list",
+    } <= found
+    for path in sorted(found):
+        done = runner.invoke(args=["kit", *path.split(), *(["/hello/Ann"] if path == "explain" else []), "--json"])
+        if done.exit_code and not done.stdout:
+            assert done.stderr.startswith("Error: "), (path, done.stderr)
+        else:
+            json.loads(done.stdout)
+
+
+def commands(group, path=()):
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            one = group.get_command(context, name)
+            if isinstance(one, click.Group):
+                yield from commands(one, (*path, name))
+            else:
+                yield (*path, name), one
+
+
+def takes_json(command):
+    return any("--json" in one.opts for one in command.params)
