@@ -32,6 +32,8 @@ WRONG_CODE = say("This code is wrong or too old.")
 
 def after_sending(email: str, message: str) -> Outcome:
     """Return where to go once a link is sent: to where the code is typed, or to log in."""
+    # Asked for in any case, or Vary would tell whether an account was made.
+    caller()
     there = url_for("auth.confirm_code", email=email) if links.has_codes() else url_for("auth.login")
     return Outcome(to=there, message=message, next="confirm_email")
 
