@@ -112,3 +112,13 @@ def test_what_has_expired_is_removed(site, run, ada):
 def test_without_auth_there_is_no_such_command(start, site):
     app = start(features=["db"])
     assert app.test_cli_runner().invoke(args=["kit", "users", "list"]).exit_code == 2
+
+
+def test_who_runs_the_site_ends_the_sessions_of_one_user(site, run):
+    ada, bob = site.logged_in(site.add()), site.logged_in(site.add("bob@example.com"))
+    remembered = site.logged_in(remember="y")
+    told = run("log-out", "ADA@example.com")
+    assert (told.exit_code, "2" in told.output) == (0, True)
+    shown = [client.get("/who").text for client in (ada, remembered, bob)]
+    assert shown == ["nobody", "nobody", "bob@example.com by session"]
+    assert run("log-out", "nobody@example.com").exit_code == 1
