@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from flask import Response, current_app
+from flask import Flask, Response, current_app
 from flask.json.provider import DefaultJSONProvider
 
 from flaskkit.api.values import as_told, shown
@@ -100,11 +100,10 @@ def _change(field: Field) -> Callable[[Any], Any] | None:
 
 def answer(body: bytes, status: int = 200) -> Response:
     """Return the response with that JSON *body*; a JSON provider of the app's own writes it again, its way."""
-    provider = current_app.json
-    if type(provider) is DefaultJSONProvider and (
-        provider.compact or (provider.compact is None and not current_app.debug)
-    ):
-        return current_app.response_class(body, status, mimetype=provider.mimetype)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    provider = app.json
+    if type(provider) is DefaultJSONProvider and (provider.compact or (provider.compact is None and not app.debug)):
+        return app.response_class(body, status, mimetype=provider.mimetype)
     response: Any = provider.response(msgspec.json.decode(body))
     response.status_code = status
     return response  # type: ignore[no-any-return]

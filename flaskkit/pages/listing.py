@@ -262,7 +262,8 @@ class Listing:
 
     @cached_property
     def _rows(self) -> list[Row]:
-        return [self._row(item, caller().user) for item in self.page.items]
+        user = caller().user
+        return [self._row(item, user) for item in self.page.items]
 
     def _row(self, item: Any, user: Any) -> Row:
         key = url_key(item)
