@@ -138,7 +138,7 @@ def fill(rows: int) -> None:
     for start in range(1, rows + 1, BATCH):
         db.session.execute(insert(Article), list(made(start, min(start + BATCH, rows + 1))))
         db.session.commit()
-    if db.engine.dialect.name != "mysql":
+    if db.engine.dialect.name not in ("mysql", "mariadb"):
         db.session.execute(text("ANALYZE"))
     db.session.commit()
 

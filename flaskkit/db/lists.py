@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, bindparam, func, literal_column, select
 
 from flaskkit.db.filters import Filter, Visible, escaped, filtered, named, searched, targets
-from flaskkit.db.nested import Link, hides_nothing, joined
+from flaskkit.db.nested import Link, hides_nothing, joined, of_page
 from flaskkit.db.order import behind, order_by, parts_after, paths_of, terms_of
 from flaskkit.db.prepared import Prepared
 from flaskkit.db.reading import current_session, rows_of
@@ -179,8 +179,14 @@ class Lists:
             # Not count(*) OVER (): that reads every row in full before the first is sent.
             counted = [total.correlate(None).scalar_subquery().label("total")] if shape.count else []
             order = order_by(terms, dialect)
+            first = bindparam("first", type_=BigInteger)
+            if self._options:
+                keys = select(*(getattr(model, key.name) for key in self.resource.keys)).select_from(model)
+                page = _with_joins(keys, model, joins).where(*wanted).order_by(*order).limit(size).offset(first)
+                items = of_page(select(*self._columns, *counted), page, order).options(*self._options)
+                return _Statements((items,), total, chosen)
             items = self._select(counted, joins).where(*wanted).order_by(*order).limit(size)
-            items = self._linked(items.offset(bindparam("first", type_=BigInteger)), order, seen)
+            items = self._linked(items.offset(first), order, seen)
             return _Statements((items,), total, chosen)
         position = [term.column.label(f"of_{term.place}") for term in terms]
         parts = []
@@ -197,12 +203,7 @@ class Lists:
     def _select(self, more: Sequence[Any], joins: Mapping[str, Any]) -> Select[Any]:
         model = self.resource.model
         items = select(*self._columns, *more).options(*self._options)
-        if joins:
-            items = items.select_from(model)
-        for path, other in joins.items():
-            before, _, link = path.rpartition(".")
-            items = items.outerjoin(getattr(joins[before] if before else model, link).of_type(other))
-        return items
+        return _with_joins(items.select_from(model), model, joins) if joins else items
 
     def _linked(self, items: Select[Any], order: Sequence[Any], seen: Sequence[Any]) -> Select[Any]:
         if not self._links:
@@ -217,6 +218,13 @@ class Lists:
         paths += [tuple(word.split(".")) for word in self.resource.search] if q else []
         paths += [(*path, "") for path in paths_of(self.resource, sorts)]
         return tuple(dict.fromkeys(model for path in paths for model in targets(self.resource, path)))
+
+
+def _with_joins(items: Select[Any], model: Any, joins: Mapping[str, Any]) -> Select[Any]:
+    for path, other in joins.items():
+        before, _, link = path.rpartition(".")
+        items = items.outerjoin(getattr(joins[before] if before else model, link).of_type(other))
+    return items
 
 
 def _shape_of(asked: Asked, words: Sequence[Word]) -> _Shape:

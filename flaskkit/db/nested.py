@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Select, UnaryExpression, bindparam, select
+from sqlalchemy import Select, UnaryExpression, and_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from flaskkit.access import user_for
@@ -175,6 +175,19 @@ def joined(
         source = source.outerjoin(other, other.c.key == page.c[key.key])
     whole = whole.select_from(source)
     return whole.order_by(*(_again(one, page.c[name.key]) for one, name in zip(order, sorted_by, strict=True)))
+
+
+def of_page(rows: Select[Any], page: Select[Any], order: Sequence[Any]) -> Select[Any]:
+    """Return *rows*, a SELECT of model objects, of those whose keys *page* finds, which is limited and in that *order*.
+
+    What is joined to them is joined to these rows only: a database that sorts the whole table would carry it along.
+    """
+    keys = list(page.selected_columns)
+    labels = [_plain(one).label(f"order_{i}") for i, one in enumerate(order)]
+    found = page.with_only_columns(*(key.label(f"key_{i}") for i, key in enumerate(keys)), *labels).subquery()
+    same = [key == found.c[f"key_{i}"] for i, key in enumerate(keys)]
+    pairs = zip(order, labels, strict=True)
+    return rows.join(found, and_(*same)).order_by(*(_again(one, found.c[label.key]) for one, label in pairs))
 
 
 class List:

@@ -165,3 +165,10 @@ def test_a_column_of_other_rows_is_sorted_by_their_names(start):
     assert titles(client.get("/shelf/?sort=author.name")) == ["Looms", "Engines", "Anonymous"]
     assert titles(client.get("/shelf/?sort=-author.name")) == ["Engines", "Looms", "Anonymous"]
     assert 'href="/shelf/?sort=-author.name"' in client.get("/shelf/?sort=author.name").text
+
+
+def test_other_rows_are_joined_to_the_page_and_not_to_the_table(stranger, count_statements):
+    with count_statements() as sent:
+        assert "Ada" in stranger.get("/books/?sort=-pages").text
+    [page] = [one for one in sent if "LEFT OUTER JOIN" in one]
+    assert page.rindex("LIMIT") < page.index("LEFT OUTER JOIN")
