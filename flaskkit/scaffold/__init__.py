@@ -43,6 +43,11 @@ DATABASES = {
     "postgresql": "postgresql://postgres@127.0.0.1:5432/{name}",
     "mariadb": "mariadb://root@127.0.0.1:3306/{name}",
 }
+# How the database is made that such a URL names.
+MAKING = {
+    "postgresql": "createdb --host 127.0.0.1 --username postgres {name}",
+    "mariadb": "mariadb --host 127.0.0.1 --user root --execute 'CREATE DATABASE {name}'",
+}
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 # Where each template is written to, in all generations.
 FILES = {
@@ -89,6 +94,8 @@ def new(
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
         click.echo(f"  {file}")
+    if database in MAKING:
+        click.echo(f"\nIts database is in .env.example. To make it:  {MAKING[database].format(name=name)}")
     click.echo(f"\nNow:  cd {name} && make dev")
 
 
@@ -111,6 +118,7 @@ def files(
         "flaskkit": requirement,
         "testkit": f"flaskkit[testing]{requirement.partition(']')[2]}",
         "url": DATABASES[database].format(name=name),
+        "making": MAKING.get(database, "").format(name=name),
         "database": database,
         "scaffold": scaffold,
     }

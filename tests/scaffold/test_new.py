@@ -77,7 +77,9 @@ def test_features_are_chosen(new, tmp_path, arguments, features):
 
 
 def test_the_database_brings_its_driver_and_an_example_of_its_url(new, tmp_path):
-    assert new("shop", "--database", "postgresql").exit_code == 0
+    making = "createdb --host 127.0.0.1 --username postgres shop\n"
+    assert f"To make it:  {making}" in new("shop", "--database", "postgresql").output
+    assert f"# Made once by: {making}APP_DB_URL=" in (tmp_path / "shop/.env.example").read_text()
     assert "flaskkit[all,postgres]" in (tmp_path / "shop/pyproject.toml").read_text()
     assert "APP_DB_URL=postgresql://" in (tmp_path / "shop/.env.example").read_text()
 
