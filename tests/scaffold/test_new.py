@@ -117,6 +117,12 @@ def test_an_image_holds_what_is_named_and_no_secret(new, tmp_path):
     assert copied == ["COPY pyproject.toml app.toml wsgi.py ./", "COPY shop/ shop/"]
 
 
+def test_the_docs_show_the_containerfile_that_is_written(new, tmp_path):
+    assert new("shop").exit_code == 0
+    page = Path(__file__).parents[2] / "docs" / "deployment.md"
+    assert f"```text\n{(tmp_path / 'shop/Containerfile').read_text()}```\n" in page.read_text("utf-8")
+
+
 def test_on_a_terminal_it_asks(tmp_path):
     ours, theirs = pty.openpty()
     asked = subprocess.Popen(
