@@ -81,6 +81,7 @@ def made(folder: Path, url: str) -> Flask:
         "auth": {
             "second_factor": "optional",
             "passkeys": url,
+            "device_log_in": True,
             "delete_account": True,
             "export": True,
             "providers": {"acme": {"label": "Acme", **PROVIDER}},

@@ -136,6 +136,8 @@ KINDS = (
     Kind("account", "/auth/account", "anna"),
     Kind("change password", "/auth/change-password", "anna"),
     Kind("change address", "/auth/change-email", "anna"),
+    Kind("language", "/auth/language", "anna"),
+    Kind("code of a device", "/auth/device", "anna"),
     Kind("sessions", "/auth/sessions", "anna"),
     Kind("tokens", "/auth/tokens", "anna"),
     Kind("new token", "/auth/tokens", "anna", new_token),
