@@ -21,6 +21,13 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+# Nearly everything, the models of flaskkit as well.
+EVERYTHING = (
+    *("flask.cli", "flask_migrate", "pytest", "sqlalchemy.dialects.sqlite", "flaskkit.app", "flaskkit.auth.users"),
+    *("flaskkit.admin", "flaskkit.api", "flaskkit.files", "flaskkit.history", "flaskkit.i18n", "flaskkit.limits"),
+    *("flaskkit.mail", "flaskkit.migrate", "flaskkit.pages", "flaskkit.security"),
+)
+
 # The text of both: hands over what it was given, passes SIGTERM on, and ends as the other end says.
 SHIM = """#!{python} -IS
 import array, json, os, signal, socket, sys

@@ -31,7 +31,7 @@ class Mark(UUIDKey, Model):
     sheet: Mapped[Sheet] = relationship(back_populates="marks")
 
 
-class Country(Model):
+class ApiOwnedCountry(Model):
     __tablename__ = "api_country_of_stamp"
     code: Mapped[str] = mapped_column(String(2), primary_key=True)
 
@@ -39,8 +39,8 @@ class Country(Model):
 class Stamp(IntegerKey, Model):
     __tablename__ = "api_stamp"
     sheet_id: Mapped[int] = mapped_column(ForeignKey(Sheet.id))
-    country_code: Mapped[str | None] = mapped_column(ForeignKey(Country.code))
-    country: Mapped[Country | None] = relationship()
+    country_code: Mapped[str | None] = mapped_column(ForeignKey(ApiOwnedCountry.code))
+    country: Mapped[ApiOwnedCountry | None] = relationship()
 
 
 class Loose(IntegerKey, Model):
@@ -79,7 +79,7 @@ def serve(start):
     def serve(*more):
         app = start(features=["db", "api"], modules=[Module("school", resources=[sheets, *more])])
         with app.app_context():
-            db.session.add(Country(code="at"))
+            db.session.add(ApiOwnedCountry(code="at"))
             db.session.commit()
         return app.test_client()
 
@@ -144,7 +144,7 @@ def test_keys_in_rows_must_lead_to_rows(client):
     body = {"title": "One", "stamps": [{"country_code": "at"}, {"country_code": "xx"}]}
     assert wrong(client.post("/api/sheets", json=body)) == (
         422,
-        {"#/stamps/1/country_code": "There is no Country 'xx'."},
+        {"#/stamps/1/country_code": "There is no ApiOwnedCountry 'xx'."},
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.warm import warm
+from tests.warm import EVERYTHING, warm
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -46,9 +46,7 @@ ENVIRON = {key: value for key, value in os.environ.items() if not key.startswith
 @pytest.fixture(scope="session")
 def programs():
     """The folder of `flask` and `python`, for pages."""
-    parts = ["admin", "api", "app", "files", "history", "i18n", "limits", "mail", "migrate", "pages", "security"]
-    others = ["flask.cli", "flask_migrate", "pytest", "sqlalchemy.dialects.sqlite", "flaskkit.auth.users"]
-    with warm(ENVIRON, [*others, *(f"flaskkit.{part}" for part in parts)]) as folder:
+    with warm(ENVIRON, EVERYTHING) as folder:
         yield folder
 
 

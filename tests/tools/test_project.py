@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import tomllib
 import urllib.error
@@ -20,12 +19,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from tests.docs.warm import SOCKET, Warm
 
 from flaskkit import Config, create_app, scaffold
 from flaskkit.scaffold import code, main, upgrade
 from flaskkit.scaffold.changes import with_entry
 from flaskkit.scaffold.columns import column_of
+from tests.warm import EVERYTHING, warm
 
 BIN = Path(sys.executable).parent
 # Kept between runs: a first look at SQLAlchemy takes mypy half a minute.
@@ -35,14 +34,13 @@ CACHE = str(Path(__file__).parents[2] / ".mypy_cache" / "projects")
 class Project:
     """A folder in which commands are run as a user would."""
 
-    def __init__(self, folder: Path, warm: Warm) -> None:
-        self.folder = folder
-        self.warm = warm
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder, self.programs = folder, programs
 
     @property
     def environ(self):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_", "PYTEST_"))}
-        return kept | {"APP_ENV": "development", "PYTHONDONTWRITEBYTECODE": "1", SOCKET: self.warm.path}
+        return kept | {"APP_ENV": "development", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(self, *command, fails=False):
         done = subprocess.run(command, cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False)
@@ -50,7 +48,7 @@ class Project:
         return done.stdout + done.stderr
 
     def flask(self, *arguments, fails=False):
-        return self.run(str(Path(self.warm.path).parent / "bin" / "flask"), *arguments, fails=fails)
+        return self.run(self.programs / "flask", *arguments, fails=fails)
 
     def texts(self):
         kept = [one for one in self.folder.rglob("*") if one.suffix in (".py", ".toml") and one.is_file()]
@@ -58,21 +56,20 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def warm():
-    """What forks for each command, rather than to import all anew."""
-    with tempfile.TemporaryDirectory(prefix="warm") as folder:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_"))}
-        process = Warm(Path(folder), kept)
-        yield process
-        process.stop()
+def programs():
+    """The folder of `flask` and `python`."""
+    # Files change within a second, which bytecode would not show.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "FLASK_"))}
+    with warm(kept | {"PYTHONDONTWRITEBYTECODE": "1"}, EVERYTHING) as folder:
+        yield folder
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch, warm):
+def project(tmp_path, monkeypatch, programs):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["new", "shop", "--without", "files"])
     assert done.exit_code == 0, done.output
-    return Project(tmp_path / "shop", warm)
+    return Project(tmp_path / "shop", programs)
 
 
 def test_a_project_grows_and_passes_its_own_tests_lint_and_types(project):
