@@ -112,7 +112,8 @@ def create_app(config: Config) -> Flask:
         modules = load(config.modules)
     mistakes.report()
     app = Flask(config.import_name, **config.flask_options)
-    app.session_interface = SessionsWhenUsed()
+    if type(app.session_interface) is SecureCookieSessionInterface:
+        app.session_interface = SessionsWhenUsed()
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
     _set_native_keys(app, config, features)
     for feature in features:
