@@ -16,8 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, Flask, Request, Response, current_app, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask import Blueprint, Flask, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -81,22 +80,6 @@ class Kit:
         return view(error) if view else error
 
 
-class SessionsWhenUsed(SecureCookieSessionInterface):
-    """Flask's sessions, without work for requests that neither bring one nor begin one.
-
-    Flask makes a signer for each request, which takes longer than to answer it.
-    """
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if not app.secret_key or ("HTTP_COOKIE" in request.environ and self.get_cookie_name(app) in request.cookies):
-            return super().open_session(app, request)
-        return self.session_class()
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if session or session.accessed or session.modified:
-            super().save_session(app, session, response)
-
-
 def create_app(config: Config) -> Flask:
     """Return a Flask app made as *config* says. Nothing is written to a database.
 
@@ -112,8 +95,6 @@ def create_app(config: Config) -> Flask:
         modules = load(config.modules)
     mistakes.report()
     app = Flask(config.import_name, **config.flask_options)
-    if type(app.session_interface) is SecureCookieSessionInterface:
-        app.session_interface = SessionsWhenUsed()
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
     _set_native_keys(app, config, features)
     for feature in features:

@@ -25,6 +25,7 @@ from flaskkit.auth import (
     addresses,
     closed,
     commands,
+    cookies,
     events,
     identity,
     invitations,
@@ -236,6 +237,7 @@ class Auth(Feature):
         app.extensions["flaskkit.session_limits"] = Limits(
             timedelta(seconds=self.session_idle), timedelta(seconds=self.session_longest)
         )
+        cookies.wire(app)
         identity.wire(app)
         events.wire(app)
         flows = [flow for flow in self._flows(app) if flow.on(self)]

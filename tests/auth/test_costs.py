@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import flask_login
-from flask import render_template_string
+import pytest
+from flask import render_template_string, session
+from flask.sessions import SecureCookieSessionInterface
 
-from flaskkit import caller, db, login, requires
+from flaskkit import caller, db, login, public, requires
 from flaskkit.auth.users import User
 
 
@@ -83,3 +85,33 @@ def test_a_template_that_names_the_user_loads_one(site, ada):
     site.app.add_url_rule("/hi", "hi", lambda: render_template_string("{{ current_user.is_authenticated }}"))
     assert site.logged_in().get("/hello").text == "Hello ada@example.com"
     assert site.client().get("/hi").text == "False"
+
+
+def test_sessions_are_flasks_and_cost_only_those_who_have_one(site, monkeypatch):
+    signers = []
+    made = SecureCookieSessionInterface.get_signing_serializer
+    monkeypatch.setattr(
+        SecureCookieSessionInterface, "get_signing_serializer", lambda *given: signers.append(1) or made(*given)
+    )
+
+    def counted(path, **options):
+        signers.clear()
+        answer = client.get(path, **options)
+        return answer.text, len(signers), answer.headers.get("Vary"), "Set-Cookie" in answer.headers
+
+    app = site.app
+    app.add_url_rule("/look", "look", requires(public)(lambda: str(len(session))))
+    app.add_url_rule("/write", "write", requires(public)(lambda: str(session.setdefault("seen", 1))))
+    app.add_url_rule("/clear", "clear", requires(public)(lambda: str(session.clear())))
+    client = app.test_client()
+    client.set_cookie("other", "1")
+    assert counted("/same") == ("the same for all", 0, None, False)
+    assert counted("/look") == ("0", 0, "Cookie", False)
+    assert counted("/write") == ("1", 1, "Cookie", True)
+    assert counted("/same") == ("the same for all", 1, None, False)
+    assert counted("/look") == ("1", 1, "Cookie", False)
+    assert counted("/clear") == ("None", 1, "Cookie", True)
+    assert client.get_cookie("session") is None
+    app.secret_key = None
+    with pytest.raises(RuntimeError, match="secret key"):
+        client.get("/write")

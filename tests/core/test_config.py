@@ -11,7 +11,6 @@ from typing import ClassVar, Literal
 
 import pytest
 from flask import Flask, session
-from flask.sessions import SecureCookieSessionInterface
 
 from flaskkit import Config, ConfigError, Db, Feature, FeatureError, create_app, setting
 
@@ -308,37 +307,6 @@ def test_older_secrets_are_still_accepted():
     assert "Set-Cookie" not in rotated.get("/", headers={"Cookie": cookie}).headers
     other = app_with(GOOD_SECRET).test_client(use_cookies=False)
     assert "Set-Cookie" in other.get("/", headers={"Cookie": cookie}).headers
-
-
-def test_sessions_are_flasks_and_cost_only_those_who_have_one(monkeypatch):
-    signers = []
-    made = SecureCookieSessionInterface.get_signing_serializer
-    monkeypatch.setattr(
-        SecureCookieSessionInterface, "get_signing_serializer", lambda *given: signers.append(1) or made(*given)
-    )
-
-    def counted(path, **options):
-        signers.clear()
-        answer = client.get(path, **options)
-        return answer.text, len(signers), answer.headers.get("Vary"), "Set-Cookie" in answer.headers
-
-    app = create_app(Config("app", env="testing"))
-    app.add_url_rule("/same", "same", lambda: "same")
-    app.add_url_rule("/look", "look", lambda: str(len(session)))
-    app.add_url_rule("/write", "write", lambda: str(session.setdefault("seen", 1)))
-    app.add_url_rule("/clear", "clear", lambda: str(session.clear()))
-    client = app.test_client()
-    client.set_cookie("other", "1")
-    assert counted("/same") == ("same", 0, None, False)
-    assert counted("/look") == ("0", 0, "Cookie", False)
-    assert counted("/write") == ("1", 1, "Cookie", True)
-    assert counted("/same") == ("same", 1, None, False)
-    assert counted("/look") == ("1", 1, "Cookie", False)
-    assert counted("/clear") == ("None", 1, "Cookie", True)
-    assert client.get_cookie("session") is None
-    app.secret_key = None
-    with pytest.raises(RuntimeError, match="secret key"):
-        client.get("/write")
 
 
 def test_the_factory_returns_a_plain_flask_app():
