@@ -74,7 +74,8 @@ def made(start):
     csrf.exempt(views)
 
     def made(**config):
-        module = Module("shop", blueprints=[views], resources=[VOLUMES], **config.pop("module", {}))
+        resources = [VOLUMES, *config.pop("more", ())]
+        module = Module("shop", blueprints=[views], resources=resources, **config.pop("module", {}))
         return start(features=["db", "forms", "auth", "api", "pages", "admin", "security"], modules=[module], **config)
 
     return made
@@ -167,8 +168,7 @@ def rows(app, model):
 
 def test_rows_are_made_up_once(made):
     parts = Resource(ToolsPart, name="parts", fields=["number"], read=public)
-    app = made(module={})
-    app.extensions["flaskkit"].modules += (Module("parts", resources=[parts]),)
+    app = made(more=[parts])
     told = json.loads(kit(app, "seed", "--rows", "12", "--json"))
     assert told["made"] == {"tools_shelves": 12, "tools_volumes": 12}
     assert told["left_out"] == {
