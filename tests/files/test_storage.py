@@ -13,6 +13,7 @@ import pytest
 
 from flaskkit import Config, ConfigError, Files, FileType, Upload, create_app, db
 from flaskkit.files import Folder, Memory
+from tests.conftest import referred
 from tests.files.conftest import LIBRARY, FilesBook, png
 
 
@@ -122,9 +123,11 @@ class TestSweep:
     def app(self, start, tmp_path):
         app = start(features=["db", Files(folder=str(tmp_path))], modules=[LIBRARY])
         # Every table that may hold files is asked, those of other folders' tests as well.
-        holding = [table for table in db.metadata.tables.values() if any(map(_holds_files, table.columns))]
+        wanted = {table for table in db.metadata.tables.values() if any(map(_holds_files, table.columns))}
+        while more := {other for table in wanted for other in referred(table)} - wanted:
+            wanted |= more
         with app.app_context():
-            db.metadata.create_all(db.engine, tables=holding)
+            db.metadata.create_all(db.engine, tables=wanted)
         return app
 
     @pytest.fixture
