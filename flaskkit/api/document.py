@@ -25,7 +25,7 @@ from werkzeug.routing import Rule
 
 from flaskkit.access import Policy, guard_of, public
 from flaskkit.api.paging import CURSOR
-from flaskkit.api.problem import MEDIA_TYPE, Problem
+from flaskkit.api.problem import MEDIA_TYPE, PROBLEM
 from flaskkit.api.schemas import Object
 
 # Where an operation says what flask-smorest cannot: header parameters, and how many items its body has at most.
@@ -200,7 +200,7 @@ def _problem(status: HTTPStatus, words: str) -> dict[str, Any]:
     }
     response: dict[str, Any] = {
         "description": words,
-        "content": {MEDIA_TYPE: {"schema": Problem, "example": shown}},
+        "content": {MEDIA_TYPE: {"schema": PROBLEM, "example": shown}},
     }
     if status in _HEADERS:
         response["headers"] = {

@@ -202,7 +202,8 @@ def parameters_for(resource: Resource, name: str, page_size: int, max_page_size:
     Raises:
         ResourceError: a filter has the name of another parameter, or no form in a query string.
     """
-    _check(resource)
+    filters = opened(resource)
+    _check(resource, filters)
     page = Field("page", int, "Page", help="Which page, counted from 1.", nullable=False, minimum=1, maximum=LAST_PAGE)
     size = replace(page, name="page_size", label="Page size", help="How many items a page has.", maximum=max_page_size)
     fields: dict[str, Any] = {
@@ -224,11 +225,11 @@ def parameters_for(resource: Resource, name: str, page_size: int, max_page_size:
         fields["q"] = Value(
             _text("q", f"{'Words' if indexed_columns(resource) else 'Text'} to be found in {' or '.join(searched)}.")
         )
-    for i, (parameter, one) in enumerate(opened(resource).items()):
+    for i, (parameter, one) in enumerate(filters.items()):
         # A parameter may be called like an attribute of a schema.
         fields[f"filter_{i}"] = _parameter(parameter, one)
     shown = _about_rows(resource)
-    listed = {**fields, **shown, "resource": resource, "opened": opened(resource)}
+    listed = {**fields, **shown, "resource": resource, "opened": filters}
     return Parameters(
         type(f"{name}Query", (ListQuery,), listed), type(f"{name}Shape", (Query,), shown) if shown else None
     )
@@ -278,9 +279,9 @@ def _one_of(words: list[str], description: str = "") -> ma.fields.String:
     return ma.fields.String(validate=ma.validate.OneOf(words, error=error), metadata=metadata)
 
 
-def _check(resource: Resource) -> None:
+def _check(resource: Resource, filters: Mapping[str, Filter]) -> None:
     mistakes = []
-    for parameter, one in opened(resource).items():
+    for parameter, one in filters.items():
         if parameter in RESERVED:
             mistakes.append(f"filters by {parameter!r}, which is a parameter of every list.")
         elif not knows(one.field):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import marshmallow as ma
@@ -60,6 +60,14 @@ class Problem(ma.Schema):
     errors = ma.fields.List(
         ma.fields.Nested(ProblemError), metadata={"description": "Each mistake found, where there can be several."}
     )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same: apispec copies what it is given a hundred times for each app, and changes no schema."""
+        return self
+
+
+# Described once for each status of each document.
+PROBLEM = Problem()
 
 
 def answer(error: HTTPException) -> Any:

@@ -17,7 +17,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import cleandoc
-from typing import Any
+from typing import Any, Self
 
 import marshmallow as ma
 
@@ -103,6 +103,10 @@ class Schema(ma.Schema):
         # marshmallow would keep every class for ever, by name; apps come and go.
         register = False
         unknown = ma.RAISE
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the same: flask-smorest copies what a view says of itself at each decorator, and changes no schema."""
+        return self
 
 
 class Body(Schema):

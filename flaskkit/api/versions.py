@@ -109,7 +109,7 @@ def open_version(app: Flask, version: Version, readers: Policy | None) -> None:
     for key, value in native.items():
         app.config.setdefault(f"{version.keys}{key}", value)
     api = flask_smorest.Api(config_prefix=version.keys)
-    api.ERROR_SCHEMA = problem.Problem
+    api.ERROR_SCHEMA = problem.PROBLEM
     with _keeping_error_handlers(app):
         # Both keep what they are given; with a proxy an app that is dropped is freed at once.
         kept: Any = proxy(app)
