@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def empty_database(server: str, name: str) -> str:
         run(url, others)
         run(own, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     else:
-        run(url, f"CREATE DATABASE {name}")
+        # What a test writes need not outlive the server.
+        run(url, f"CREATE DATABASE {name}", f"ALTER DATABASE {name} SET synchronous_commit = off")
     return own.render_as_string(hide_password=False)
 
 
@@ -74,15 +76,21 @@ def run(url: URL, *statements: str) -> bool:
 standing: list[str] = []
 
 
-def empty_tables(server: str, name: str, wanted: list[str]) -> str:
-    """Leave nothing in the database *name* but the tables *wanted*, where they stand already, and return its URL."""
+@cache
+def opened(url: URL) -> Engine:
+    """Return what connects to *url*, kept for the tests to come."""
+    return create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+
+
+def empty_tables(server: str, name: str, wanted: list[str]) -> bool:
+    """Leave nothing in the database *name* but the tables *wanted*, and return whether they are yet to be made."""
     url = understood(server).set(database=name)
     postgresql = url.get_backend_name() == "postgresql"
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = opened(url)
     if not standing or sorted(wanted) != standing or sorted(inspect(engine).get_table_names()) != standing:
-        engine.dispose()
         standing[:] = sorted(wanted)
-        return empty_database(server, name)
+        empty_database(server, name)
+        return True
     with engine.connect() as connection:
         for statement in BEFORE_EMPTYING[postgresql]:
             connection.execute(text(statement), {"name": name})
@@ -93,8 +101,7 @@ def empty_tables(server: str, name: str, wanted: list[str]) -> str:
         # Keys begin with 1 again.
         for statement in connection.scalars(text(COUNTED[postgresql])).all():
             connection.execute(text(statement))
-    engine.dispose()
-    return url.render_as_string(hide_password=False)
+    return False
 
 
 # False: on MariaDB, True: on PostgreSQL. Rows are deleted in any order.
@@ -169,10 +176,10 @@ def start(tmp_path: Path, worker_id: str, request: pytest.FixtureRequest) -> Ite
         if "sqlalchemy" in app.extensions:
             wanted = tables_for(app, request.module.__name__.rpartition(".")[0]) if tables else []
             # The apps of one test share what is in it.
-            if SERVER and not any("sqlalchemy" in other.extensions for other in apps):
-                empty_tables(SERVER, name, [table.name for table in wanted])
-            with app.app_context():
-                db.metadata.create_all(db.engine, tables=wanted)
+            first = not any("sqlalchemy" in other.extensions for other in apps)
+            if not (SERVER and first) or empty_tables(SERVER, name, [table.name for table in wanted]):
+                with app.app_context():
+                    db.metadata.create_all(db.engine, tables=wanted)
         apps.append(app)
         return app
 
