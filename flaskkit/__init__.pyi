@@ -13,6 +13,9 @@ from flaskkit.admin import Admin as Admin
 from flaskkit.api import Api as Api
 from flaskkit.app import create_app as create_app
 from flaskkit.auth import Auth as Auth
+from flaskkit.auth.errors import ConfirmationRequired as ConfirmationRequired
+from flaskkit.auth.errors import InsufficientScope as InsufficientScope
+from flaskkit.auth.errors import WrongCredentials as WrongCredentials
 from flaskkit.auth.models import Role as Role
 from flaskkit.auth.models import UserMixin as UserMixin
 from flaskkit.auth.policies import permission as permission
@@ -29,16 +32,13 @@ from flaskkit.db import Versioned as Versioned
 from flaskkit.db import db as db
 from flaskkit.db import text_index as text_index
 from flaskkit.errors import ConfigError as ConfigError
-from flaskkit.errors import ConfirmationRequired as ConfirmationRequired
 from flaskkit.errors import Conflicting as Conflicting
 from flaskkit.errors import FeatureError as FeatureError
 from flaskkit.errors import FlaskkitError as FlaskkitError
-from flaskkit.errors import InsufficientScope as InsufficientScope
 from flaskkit.errors import LoginRequired as LoginRequired
 from flaskkit.errors import ModuleError as ModuleError
 from flaskkit.errors import Rejected as Rejected
 from flaskkit.errors import ResourceError as ResourceError
-from flaskkit.errors import WrongCredentials as WrongCredentials
 from flaskkit.feature import Feature as Feature
 from flaskkit.feature import setting as setting
 from flaskkit.files import File as File

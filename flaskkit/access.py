@@ -16,18 +16,19 @@ which rows does this user see, as a condition in SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
+from functools import reduce, wraps
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar, ParamSpec, TypeVar
+from operator import and_, or_
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from blinker import Namespace
 from flask import current_app
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from flaskkit.errors import ConfirmationRequired, LoginRequired
+from flaskkit.errors import LoginRequired
 
 # Sent by ``require`` with ``policy`` and ``allowed``; the sender is the app.
 decided = Namespace().signal("decided")
@@ -67,30 +68,34 @@ class Policy:
         """Return the scopes that a bearer token may name to be let in where this policy guards."""
         return ()
 
-    def opened_by(self, scopes: Collection[str]) -> bool:
-        """Return whether a bearer token with *scopes* is let in. What a policy does not name is closed."""
-        return not self.personal or not set(self.scopes()).isdisjoint(scopes)
-
     def refusal(self, user: Any, item: Any = None) -> HTTPException:
         """Return what to raise for *user*, whom this does not allow."""
         return LoginRequired() if user is None else Forbidden()
 
     def __and__(self, other: Policy) -> Policy:
-        return _Joined(self, other, either=False)
+        return Joined((self, other), either=False)
 
     def __or__(self, other: Policy) -> Policy:
-        return _Joined(self, other, either=True)
+        return Joined((self, other), either=True)
+
+    def __str__(self) -> str:
+        """Return how it is written, with what it was made of."""
+        return f"{type(self).__name__}({', '.join(map(repr, vars(self).values()))})"
+
+
+class OfUser(Policy):
+    """A policy that looks at the user alone: it covers every row or none."""
+
+    def rows(self, user: Any, model: Any) -> Any:
+        return self.allows(user)
 
 
 @dataclass(frozen=True)
-class _Always(Policy):
+class _Always(OfUser):
     anonymous: bool
-    personal: ClassVar[bool] = False  # type: ignore[misc]
+    personal = False
 
     def allows(self, user: Any, item: Any = None) -> bool:
-        return self.anonymous
-
-    def rows(self, user: Any, model: Any) -> Any:
         return self.anonymous
 
     def __str__(self) -> str:
@@ -98,13 +103,10 @@ class _Always(Policy):
 
 
 @dataclass(frozen=True)
-class _Login(Policy):
-    asks_who: ClassVar[bool] = False  # type: ignore[misc]
+class _Login(OfUser):
+    asks_who = False
 
     def allows(self, user: Any, item: Any = None) -> bool:
-        return user is not None
-
-    def rows(self, user: Any, model: Any) -> Any:
         return user is not None
 
     def __str__(self) -> str:
@@ -112,19 +114,13 @@ class _Login(Policy):
 
 
 @dataclass(frozen=True)
-class role(Policy):  # noqa: N801  (reads as a word where it stands)
+class role(OfUser):  # noqa: N801  (reads as a word where it stands)
     """Users who hold the role *name*, as told by ``user.has_role(name)``."""
 
     name: str
 
     def allows(self, user: Any, item: Any = None) -> bool:
         return user is not None and bool(user.has_role(self.name))
-
-    def rows(self, user: Any, model: Any) -> Any:
-        return self.allows(user)
-
-    def __str__(self) -> str:
-        return f"role({self.name!r})"
 
 
 @dataclass(frozen=True)
@@ -146,77 +142,57 @@ class owner(Policy):  # noqa: N801
     def names(self) -> tuple[str, ...]:
         return (self.column,)
 
-    def __str__(self) -> str:
-        return f"owner({self.column!r})"
-
 
 @dataclass(frozen=True)
-class _Joined(Policy):
+class Joined(Policy):
     """Two policies, both of which must allow; with *either* one of them is enough."""
 
-    left: Policy
-    right: Policy
+    sides: tuple[Policy, Policy]
     either: bool
 
     @property
     def anonymous(self) -> bool:  # type: ignore[override]
-        return self._joined(policy.anonymous for policy in (self.left, self.right))
+        return self._joined(side.anonymous for side in self.sides)
 
     def allows(self, user: Any, item: Any = None) -> bool:
-        return self._joined(policy.allows(user, item) for policy in (self.left, self.right))
+        return self._joined(side.allows(user, item) for side in self.sides)
 
     def rows(self, user: Any, model: Any) -> Any:
-        left, right = self.left.rows(user, model), self.right.rows(user, model)
-        if left is self.either or right is self.either:
+        answers = [side.rows(user, model) for side in self.sides]
+        if any(answer is self.either for answer in answers):
             return self.either
-        if isinstance(left, bool):
-            return right
-        if isinstance(right, bool):
-            return left
-        return left | right if self.either else left & right
+        conditions = [answer for answer in answers if not isinstance(answer, bool)]
+        return reduce(or_ if self.either else and_, conditions) if conditions else not self.either
 
     def claim(self, user: Any, item: Any) -> None:
-        self.left.claim(user, item)
-        self.right.claim(user, item)
+        for side in self.sides:
+            side.claim(user, item)
 
     def names(self) -> tuple[str, ...]:
-        return (*self.left.names(), *self.right.names())
+        return tuple(name for side in self.sides for name in side.names())
 
     def scopes(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.left.scopes(), *self.right.scopes())))
-
-    def opened_by(self, scopes: Collection[str]) -> bool:
-        # A side that names no scope neither opens nor closes: login & permission("notes.publish").
-        naming = [side.opened_by(scopes) for side in (self.left, self.right) if side.scopes()]
-        return bool(naming) and self._joined(naming)
+        return tuple(dict.fromkeys(scope for side in self.sides for scope in side.scopes()))
 
     def refusal(self, user: Any, item: Any = None) -> HTTPException:
-        refusals = [side.refusal(user, item) for side in (self.left, self.right) if not side.allows(user, item)]
-        # Of two ways in, the one that the user can still go.
-        wanting = (one for one in refusals if isinstance(one, ConfirmationRequired))
-        return next(wanting, refusals[0]) if self.either else refusals[0]
+        refusals = [side.refusal(user, item) for side in self.sides if not side.allows(user, item)]
+        # Of two ways in, the one that the user can still go: it says more than no.
+        ways = (one for one in refusals if self.either and type(one) is not Forbidden)
+        return next(ways, refusals[0])
 
     def _joined(self, answers: Iterable[bool]) -> bool:
         return any(answers) if self.either else all(answers)
 
     def __str__(self) -> str:
         if self.either:
-            return f"{self.left} | {self.right}"
+            return " | ".join(map(str, self.sides))
         # Unlike "&", "|" must be put in brackets here.
-        sides = (self.left, self.right)
-        return " & ".join(f"({side})" if isinstance(side, _Joined) and side.either else str(side) for side in sides)
+        return " & ".join(f"({one})" if isinstance(one, Joined) and one.either else str(one) for one in self.sides)
 
 
 public: Policy = _Always(anonymous=True)
 nobody: Policy = _Always(anonymous=False)
 login: Policy = _Login()
-
-
-def built_in(policy: Policy) -> bool:
-    """Return whether *policy* is made of those above: of an item they look at ``names()`` and nothing else."""
-    if type(policy) is _Joined:
-        return built_in(policy.left) and built_in(policy.right)
-    return type(policy) in (_Always, _Login, role, owner)
 
 
 @dataclass(frozen=True)
@@ -240,8 +216,7 @@ class Caller:
 
 def caller() -> Caller:
     """Return who sent the current request. Without feature `auth` everybody is a stranger."""
-    found: Caller = current_app.extensions["flaskkit"].caller()
-    return found
+    return current_app.extensions["flaskkit"].caller()  # type: ignore[no-any-return]
 
 
 def user_for(policy: Policy) -> Any:
@@ -279,7 +254,7 @@ def requires(policy: Policy, *, scope: str = "") -> Callable[[Callable[P, R]], C
             require(policy)
             return call(*args, **kwargs)
 
-        return opened_by(scope, declare(protected, dict.fromkeys(_METHODS, policy)))
+        return declare(protected, dict.fromkeys(_METHODS, policy), scope)
 
     return protect
 
@@ -299,26 +274,18 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def declare(view: F, policies: Mapping[str, Policy]) -> F:
-    """Note on *view* which policy guards each HTTP method, for `flask kit routes` and the OpenAPI document."""
-    view.__dict__["policies"] = dict(policies)
+def declare(view: F, policies: Mapping[str, Policy], scope: str = "") -> F:
+    """Note on *view* which policy guards each HTTP method, and the *scope* that a limited bearer token must name.
+
+    What was noted on it before stays, except where this says otherwise.
+    """
+    noted = view.__dict__
+    noted["policies"] = {**noted.get("policies", {}), **policies}
+    noted["scope"] = scope or noted.get("scope", "")
     return view
 
 
-def declared(view: Any) -> dict[str, Policy]:
-    """Return the policies noted on *view* by HTTP method; empty where nobody said."""
-    return dict(getattr(view, "policies", {}))
-
-
-def opened_by(scope: str, view: F) -> F:
-    """Note on *view* the scope that a limited bearer token must name."""
-    if scope:
-        view.__dict__["scope"] = scope
-    return view
-
-
-@dataclass(frozen=True)
-class Guard:
+class Guard(NamedTuple):
     """What is noted on a view for one HTTP method: ``policy`` is None where nobody said."""
 
     policy: Policy | None = None
@@ -331,19 +298,12 @@ class Guard:
             return (self.scope,)
         return self.policy.scopes() if self.policy is not None else ()
 
-    def opened_by(self, scopes: Collection[str]) -> bool:
-        """Return whether a bearer token limited to *scopes* is let in."""
-        if self.scope:
-            return self.scope == "*" or self.scope in scopes
-        return self.policy is not None and self.policy.opened_by(scopes)
-
 
 def guard_of(view: Any, method: str) -> Guard:
     """Return what is noted on *view*, or on the method of its class, for the HTTP *method*."""
     method = "GET" if method == "HEAD" else method
-    own = getattr(getattr(view, "view_class", None), method.lower(), None)
-    for noted in (view, own):
-        found = declared(noted).get(method)
-        if found is not None:
-            return Guard(found, getattr(noted, "scope", ""))
+    for noted in (view, getattr(getattr(view, "view_class", None), method.lower(), None)):
+        policy = getattr(noted, "policies", {}).get(method)
+        if policy is not None:
+            return Guard(policy, getattr(noted, "scope", ""))
     return Guard()

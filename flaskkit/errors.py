@@ -1,4 +1,4 @@
-"""Every exception flaskkit raises.
+"""The exceptions flaskkit raises.
 
     FlaskkitError
     ├── ConfigError          what the app was given is wrong; ``mistakes`` lists everything found
@@ -6,13 +6,11 @@
     │   ├── ModuleError      a module cannot be imported or adds a name twice
     │   └── ResourceError    a resource names what its model lacks
     ├── LoginRequired        401: nobody is logged in (a page sends to the login form)
-    ├── ConfirmationRequired 403: the user must prove anew who they are (a page asks for it)
-    ├── InsufficientScope    403: the bearer token does not name what this needs
     └── Rejected             422: values that cannot be stored, by field
-        ├── Conflicting      409: values that collide with other rows
-        └── WrongCredentials 401: a password, a code or a link that does not fit
+        └── Conflicting      409: values that collide with other rows
 
-The last six are Werkzeug HTTP exceptions as well, so Flask answers them like any other.
+The last three are Werkzeug HTTP exceptions as well, so Flask answers them like any other. Those of feature `auth` are
+in ``auth/errors.py``.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import click
-from werkzeug.exceptions import Conflict, Forbidden, Unauthorized, UnprocessableEntity
+from werkzeug.exceptions import Conflict, Unauthorized, UnprocessableEntity
 
 
 class FlaskkitError(Exception):
@@ -60,40 +58,6 @@ class LoginRequired(FlaskkitError, Unauthorized):
     description = "Log in to do this."
 
 
-class ConfirmationRequired(FlaskkitError, Forbidden):
-    """The user is known, but must have proved who they are within the last *max_age* seconds: 403, after RFC 9470."""
-
-    description = "Confirm first that it is you."
-
-    def __init__(self, max_age: int) -> None:
-        super().__init__()
-        self.max_age = max_age
-
-    def get_headers(self, *about: Any) -> list[tuple[str, str]]:
-        """Return the headers, with what is missing in WWW-Authenticate."""
-        missing = f'Bearer error="insufficient_user_authentication", max_age="{self.max_age}"'
-        return [*super().get_headers(*about), ("WWW-Authenticate", missing)]
-
-
-class InsufficientScope(FlaskkitError, Forbidden):
-    """The bearer token is valid, but its scopes do not open this: 403, RFC 6750 section 3.1.
-
-    *scopes* are those of which it needs one; empty where only a token without scopes will do.
-    """
-
-    def __init__(self, scopes: Iterable[str] = ()) -> None:
-        self.scopes = tuple(scopes)
-        needed = (
-            f" It needs {' or '.join(self.scopes)}." if self.scopes else " It needs one that is not limited to scopes."
-        )
-        super().__init__(f"The scopes of this token do not open this.{needed}")
-
-    def get_headers(self, *about: Any) -> list[tuple[str, str]]:
-        """Return the headers, with the scopes in WWW-Authenticate."""
-        scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
-        return [*super().get_headers(*about), ("WWW-Authenticate", f'Bearer error="insufficient_scope"{scope}')]
-
-
 class Rejected(FlaskkitError, UnprocessableEntity):
     """Values that cannot be stored: 422, RFC 9110 section 15.5.21.
 
@@ -101,8 +65,10 @@ class Rejected(FlaskkitError, UnprocessableEntity):
     at once it maps each position, as text, to such a mapping.
     """
 
+    description = "Some values cannot be accepted."
+
     def __init__(self, errors: Mapping[str, Any], description: str | None = None) -> None:
-        UnprocessableEntity.__init__(self, description or "Some values cannot be accepted.")
+        super().__init__(description)
         self.errors = dict(errors)
 
 
@@ -110,17 +76,7 @@ class Conflicting(Rejected, Conflict):
     """Values that collide with other rows: 409, RFC 9110 section 15.5.10. ``errors`` as in ``Rejected``."""
 
     code = 409
-
-    def __init__(self, errors: Mapping[str, Any], description: str | None = None) -> None:
-        super().__init__(errors, description or "This collides with what is already stored.")
-
-
-class WrongCredentials(Rejected, Unauthorized):
-    """What should have shown who somebody is does not: 401, RFC 9110 section 15.5.2. ``errors`` as in ``Rejected``."""
-
-    code = 401
-    # Rejected does not call Unauthorized.__init__, which sets it.
-    www_authenticate = None
+    description = "This collides with what is already stored."
 
 
 class Mistakes(list[ConfigError]):

@@ -21,7 +21,7 @@ from flask_smorest import Blueprint
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
-from flaskkit.access import nobody, opened_by, requires
+from flaskkit.access import declare, nobody, requires
 from flaskkit.api.conditional import on_match, unchanged
 from flaskkit.api.document import FACTS
 from flaskkit.api.parameters import without_parameters
@@ -144,7 +144,7 @@ def _operation(
         **facts,
     )
     scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
-    return lambda view: route(document(opened_by(scope, view)))
+    return lambda view: route(document(declare(view, {}, scope)))
 
 
 def _limit_bodies(blueprint: Blueprint, limits: dict[str, int]) -> None:

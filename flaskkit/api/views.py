@@ -28,7 +28,7 @@ from flask import Response, request, url_for
 from flask_smorest import Blueprint
 from werkzeug.exceptions import MethodNotAllowed
 
-from flaskkit.access import Policy, nobody, opened_by, public, requires
+from flaskkit.access import Policy, declare, nobody, public, requires
 from flaskkit.api import bulk
 from flaskkit.api.bodies import Parser
 from flaskkit.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, is_known, on_match, tagged, unchanged
@@ -284,7 +284,7 @@ class _Operations:
         }
         document = self.blueprint.doc(**facts)
         scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
-        return lambda view: route(document(opened_by(scope, in_public_names(resource, view))))
+        return lambda view: route(document(declare(in_public_names(resource, view), {}, scope)))
 
     def _id(self, name: str) -> str:
         return re.sub(r"\W", "_", f"{name}_{self.resource.name}")

@@ -4,7 +4,7 @@ models.py      what a user is made of: UserMixin, Role, …             users.py
 sessions.py    where a user is logged in, as rows                     tokens.py      bearer tokens; lookup.py: both
 passwords.py   which are taken, how they are stored and compared      accounts.py    the logic: create, log in, grant
 identity.py    who sent a request: session, remember cookie, bearer   redirects.py   where to go next, on this site only
-events.py      audit: signals and log lines
+events.py      audit: signals and log lines                           errors.py      what only this feature raises
 views.py       the pages, with forms.py and templates/                commands.py    flask kit users …
 """
 
@@ -37,10 +37,11 @@ from flaskkit.auth import (
     views,
 )
 from flaskkit.auth.accounts import user_model
+from flaskkit.auth.errors import ConfirmationRequired
 from flaskkit.auth.flows import Entry, Flow, pages
 from flaskkit.auth.models import UserMixin
 from flaskkit.auth.sessions import Limits
-from flaskkit.errors import ConfigError, ConfirmationRequired, LoginRequired, did_you_mean
+from flaskkit.errors import ConfigError, LoginRequired, did_you_mean
 from flaskkit.feature import Feature, setting
 from flaskkit.texts import say, speak_in_templates
 

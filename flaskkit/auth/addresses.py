@@ -15,6 +15,7 @@ from flask import url_for
 
 from flaskkit.access import caller
 from flaskkit.auth import accounts, links
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.events import tell
 from flaskkit.auth.flows import Flow, Outcome
 from flaskkit.auth.forms import AddressForm, ChangeEmailForm, CodeForm, LinkForm
@@ -24,7 +25,7 @@ from flaskkit.auth.policies import recently
 from flaskkit.db import db
 from flaskkit.db.models import now
 from flaskkit.db.transactions import together
-from flaskkit.errors import Rejected, WrongCredentials
+from flaskkit.errors import Rejected
 from flaskkit.texts import say
 
 WRONG_CODE = say("This code is wrong or too old.")

@@ -9,15 +9,15 @@ views that came with a feature.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import flask_login
 from flask import Flask, current_app, request
 from werkzeug.exceptions import Forbidden
 
-from flaskkit.access import Guard, caller, guard_of, login
-from flaskkit.errors import InsufficientScope
+from flaskkit.access import Guard, Joined, Policy, caller, guard_of, login
+from flaskkit.auth.errors import InsufficientScope
 
 WAY_OUT = "Put @requires(policy) below its route; @requires(public) opens it to everybody."
 _LIBRARY = frozenset(
@@ -47,7 +47,7 @@ def wire(app: Flask, undeclared: str) -> None:
             _look_at(endpoint, refuse=undeclared == "refuse")
         if "HTTP_AUTHORIZATION" in asked.environ and (guard.policy is None or guard.policy.personal):
             scopes = caller().scopes
-            if scopes is not None and not guard.opened_by(scopes):
+            if scopes is not None and not _opens(guard, scopes):
                 raise InsufficientScope(guard.scopes)
 
 
@@ -81,6 +81,22 @@ def _guard(view: Any, method: str) -> Guard:
     if guard.policy is None and (_is_protected(view) or _is_protected(_method_of(view, method))):
         return Guard(login)
     return guard
+
+
+def _opens(guard: Guard, scopes: Collection[str]) -> bool:
+    """Return whether a bearer token limited to *scopes* is let in."""
+    if guard.scope:
+        return guard.scope == "*" or guard.scope in scopes
+    return guard.policy is not None and _opened_by(guard.policy, scopes)
+
+
+def _opened_by(policy: Policy, scopes: Collection[str]) -> bool:
+    """Return whether *policy* names one of *scopes*. What a policy does not name is closed."""
+    if isinstance(policy, Joined):
+        # A side that names no scope neither opens nor closes: login & permission("notes.publish").
+        opened = [_opened_by(side, scopes) for side in policy.sides if side.scopes()]
+        return any(opened) if policy.either else bool(opened) and all(opened)
+    return not policy.personal or not set(policy.scopes()).isdisjoint(scopes)
 
 
 def _method_of(view: Any, method: str) -> Any:

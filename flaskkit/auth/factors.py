@@ -15,9 +15,10 @@ from flask import current_app
 from werkzeug.exceptions import TooManyRequests
 
 from flaskkit.auth import recovery, totp
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.events import tell
 from flaskkit.db.transactions import together
-from flaskkit.errors import Conflicting, Rejected, WrongCredentials
+from flaskkit.errors import Conflicting, Rejected
 from flaskkit.texts import say
 
 WRONG = say("This code is wrong, or was used before.")

@@ -32,10 +32,11 @@ from wtforms import HiddenField
 
 from flaskkit.access import Policy, caller, login, public, requires
 from flaskkit.auth import accounts, links
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.identity import bearer, start_session
 from flaskkit.auth.models import normal_email
 from flaskkit.auth.redirects import after_login
-from flaskkit.errors import Rejected, WrongCredentials
+from flaskkit.errors import Rejected
 from flaskkit.texts import say, spoken
 
 if TYPE_CHECKING:

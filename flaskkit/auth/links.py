@@ -25,9 +25,9 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import select
 
 from flaskkit.auth.accounts import key_in, user_model
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.db import db
 from flaskkit.db.engine import WRITE
-from flaskkit.errors import WrongCredentials
 from flaskkit.texts import say
 
 # Nobody remembers when a code was made, so it is one of a part of its time. More parts would make that time more exact,

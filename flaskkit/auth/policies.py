@@ -12,12 +12,13 @@ from typing import Any
 
 from werkzeug.exceptions import HTTPException
 
-from flaskkit.access import Policy, caller
-from flaskkit.errors import ConfirmationRequired, LoginRequired
+from flaskkit.access import OfUser, caller
+from flaskkit.auth.errors import ConfirmationRequired
+from flaskkit.errors import LoginRequired
 
 
 @dataclass(frozen=True)
-class permission(Policy):  # noqa: N801
+class permission(OfUser):  # noqa: N801
     """Users with a role that holds the permission *name*, as told by ``user.may(name)``."""
 
     name: str
@@ -25,18 +26,12 @@ class permission(Policy):  # noqa: N801
     def allows(self, user: Any, item: Any = None) -> bool:
         return user is not None and bool(user.may(self.name))
 
-    def rows(self, user: Any, model: Any) -> Any:
-        return self.allows(user)
-
     def scopes(self) -> tuple[str, ...]:
         return (self.name,)
 
-    def __str__(self) -> str:
-        return f"permission({self.name!r})"
-
 
 @dataclass(frozen=True)
-class recently(Policy):  # noqa: N801
+class recently(OfUser):  # noqa: N801
     """Users who have proved who they are within *minutes*, in this session; a bearer token proves nothing of the kind.
 
     Whoever has not is asked for it: 403 with ``insufficient_user_authentication``, and on pages the form that asks.
@@ -48,11 +43,5 @@ class recently(Policy):  # noqa: N801
         confirmed_at = caller().confirmed_at if user is not None else None
         return confirmed_at is not None and datetime.now(UTC) - confirmed_at < timedelta(minutes=self.minutes)
 
-    def rows(self, user: Any, model: Any) -> Any:
-        return self.allows(user)
-
     def refusal(self, user: Any, item: Any = None) -> HTTPException:
         return LoginRequired() if user is None else ConfirmationRequired(self.minutes * 60)
-
-    def __str__(self) -> str:
-        return f"recently({self.minutes})"

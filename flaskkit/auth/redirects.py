@@ -10,7 +10,7 @@ from flask import current_app, request, url_for
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RoutingException
 
-from flaskkit.access import declared
+from flaskkit.access import guard_of
 
 # One slash, then anything but a second one. Browsers read "\" as "/" and leave out control characters, so
 # "/\evil.example" and "/<tab>/evil.example" are other hosts (WHATWG URL, "relative slash state").
@@ -39,7 +39,7 @@ def after_login(target: str | None) -> str:
 
 
 def _is_for_strangers(endpoint: str) -> bool:
-    policy = declared(current_app.view_functions[endpoint]).get("GET")
+    policy = guard_of(current_app.view_functions[endpoint], "GET").policy
     return policy is None or policy.anonymous
 
 

@@ -20,13 +20,14 @@ from wtforms.validators import InputRequired, Length
 
 from flaskkit.access import Policy, caller, login, public
 from flaskkit.auth import accounts, recovery, totp
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.events import say_it_yourself, tell
 from flaskkit.auth.factors import SecondFactor
 from flaskkit.auth.flows import Flow, Outcome, Pending, limits, pending, site_name
 from flaskkit.auth.forms import OwnPasswordField, ProvingForm
 from flaskkit.auth.identity import end_other_sessions, start_session
 from flaskkit.db.transactions import together
-from flaskkit.errors import LoginRequired, Rejected, WrongCredentials
+from flaskkit.errors import LoginRequired, Rejected
 from flaskkit.texts import say, say_many
 
 # Phones show digits, and fill in what the app says. Recovery codes have letters, so that is no rule.

@@ -14,12 +14,13 @@ from wtforms.validators import InputRequired, Optional
 
 from flaskkit.access import caller, login, require
 from flaskkit.auth import sessions
+from flaskkit.auth.errors import ConfirmationRequired, WrongCredentials
 from flaskkit.auth.events import tell
 from flaskkit.auth.flows import Flow, Outcome, limits
 from flaskkit.auth.identity import bearer, current_session, end_other_sessions, end_session, renew_session
 from flaskkit.auth.policies import recently
 from flaskkit.auth.redirects import after_login, here_again
-from flaskkit.errors import ConfirmationRequired, Rejected, WrongCredentials
+from flaskkit.errors import Rejected
 from flaskkit.texts import say, say_many, spoken
 
 SESSION = {

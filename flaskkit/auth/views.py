@@ -10,13 +10,14 @@ from flask.typing import ResponseReturnValue
 
 from flaskkit.auth import accounts, links
 from flaskkit.auth.addresses import after_sending
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.flows import Flow, Outcome, limits, login_ways, proceed
 from flaskkit.auth.forms import LoginForm, SignUpForm
 from flaskkit.auth.identity import bearer, end_session, start_session
 from flaskkit.auth.links import mailer
 from flaskkit.auth.models import normal_email
 from flaskkit.auth.redirects import login_url
-from flaskkit.errors import Conflicting, LoginRequired, WrongCredentials
+from flaskkit.errors import Conflicting, LoginRequired
 from flaskkit.texts import say, spoken
 
 WRONG = say("The e-mail address or the password is wrong.")

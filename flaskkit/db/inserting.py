@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Dialect, Engine, Table, insert, literal_column
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from flaskkit.access import built_in, user_for
+from flaskkit.access import Joined, Policy, login, owner, public, role, user_for
 from flaskkit.db.compiled import EXACT, Reader, is_plain
 from flaskkit.db.listeners import Events
 from flaskkit.db.nested import hides_nothing
@@ -59,7 +59,7 @@ def inserter_for(resource: Resource, reader: Reader | None) -> Inserter | None:
     """
     if reader is None or any(name.endswith("create") for name in resource.hooks):
         return None
-    if not (built_in(resource.policy("create")) and built_in(resource.read) and _only_holds_values(resource.model)):
+    if not (_built_in(resource.policy("create")) and _built_in(resource.read) and _only_holds_values(resource.model)):
         return None
     return Inserter(resource, reader)
 
@@ -192,6 +192,13 @@ def _takes_nothing(make: Callable[..., Any]) -> bool:
         return not signature(make).parameters
     except ValueError:
         return False  # Not all that is written in C tells.
+
+
+def _built_in(policy: Policy) -> bool:
+    """Return whether *policy* is one of the core's: of an item it looks at ``names()`` and nothing else."""
+    if isinstance(policy, Joined):
+        return all(map(_built_in, policy.sides))
+    return type(policy) in (type(public), type(login), role, owner)
 
 
 def _only_holds_values(model: Any) -> bool:

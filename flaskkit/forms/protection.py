@@ -17,7 +17,7 @@ from flask_wtf.csrf import CSRFError, generate_csrf, validate_csrf
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from wtforms import ValidationError
 
-from flaskkit.access import caller, declared
+from flaskkit.access import caller, guard_of
 from flaskkit.errors import LoginRequired
 from flaskkit.texts import say
 
@@ -95,7 +95,7 @@ def protect() -> None:
 
 def session_has_ended() -> bool:
     """Return whether nobody is logged in any more to do what is asked: the token went with the session."""
-    policy = declared(current_app.view_functions[request.endpoint or ""]).get(request.method)
+    policy = guard_of(current_app.view_functions[request.endpoint or ""], request.method).policy
     return policy is not None and not policy.anonymous and caller().user is None
 
 

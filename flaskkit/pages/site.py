@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import current_app, request, url_for
 
-from flaskkit.access import caller, declared, user_for
+from flaskkit.access import caller, guard_of, user_for
 from flaskkit.pages.cells import in_reading_order
 from flaskkit.resource import Resource
 from flaskkit.texts import joined, say
@@ -71,7 +71,7 @@ class Site:
         """Return whether *endpoint* exists and its declared policy, if it has one, lets the visitor in."""
         if endpoint not in current_app.view_functions:
             return False
-        policy = declared(current_app.view_functions[endpoint]).get("GET")
+        policy = guard_of(current_app.view_functions[endpoint], "GET").policy
         return policy is None or policy.allows(user_for(policy))
 
     @property

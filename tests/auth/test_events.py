@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped
 
 from flaskkit import Auth, IntegerKey, Model, db
 from flaskkit.auth import accounts, events, sessions, tokens, totp
-from flaskkit.errors import WrongCredentials
+from flaskkit.auth.errors import WrongCredentials
 from tests.auth.conftest import PASSWORD
 
 

@@ -14,11 +14,12 @@ from werkzeug.serving import make_server
 
 from flaskkit import Auth, Config, ConfigError, create_app
 from flaskkit.auth import accounts
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.identity import start_session
 from flaskkit.auth.passkeys import keys
 from flaskkit.auth.passkeys.pages import remove
 from flaskkit.db import db
-from flaskkit.errors import Conflicting, Rejected, WrongCredentials
+from flaskkit.errors import Conflicting, Rejected
 from tests.auth.conftest import PASSWORD
 from tests.auth.device import Device, Late, add_by_hand
 

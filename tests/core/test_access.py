@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from flaskkit import Config, Policy, create_app, login, nobody, owner, public, requires, role
-from flaskkit.access import Caller, declared
+from flaskkit.access import Caller, guard_of
 
 
 @dataclass
@@ -130,5 +130,5 @@ def test_an_async_view_runs_as_the_app_runs_such(app):
 
 
 def test_a_view_tells_its_policy(app):
-    assert str(declared(app.view_functions["desk"])["GET"]) == "role('editor')"
-    assert declared(app.view_functions["static"]) == {}
+    assert str(guard_of(app.view_functions["desk"], "GET").policy) == "role('editor')"
+    assert guard_of(app.view_functions["static"], "GET").policy is None

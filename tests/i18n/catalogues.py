@@ -19,6 +19,7 @@ from werkzeug.exceptions import default_exceptions
 
 import flaskkit
 from flaskkit import errors
+from flaskkit.auth.errors import ConfirmationRequired
 
 PACKAGE = Path(flaskkit.__file__).parent
 FOLDER = PACKAGE / "i18n" / "translations"
@@ -35,7 +36,7 @@ CODES = (400, 401, 403, 404, 405, 409, 413, 415, 422, 428, 429, 500, 503)
 # Said by the core and by Flask-WTF, which know nothing of catalogues.
 OTHERS = (
     errors.LoginRequired.description,
-    errors.ConfirmationRequired.description,
+    ConfirmationRequired.description,
     "Some values cannot be accepted.",
     "This collides with what is already stored.",
     "The database cannot be reached just now. Please try again.",

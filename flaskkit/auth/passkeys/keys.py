@@ -34,10 +34,11 @@ from webauthn.helpers.structs import (
 
 from flaskkit.auth.accounts import user_model
 from flaskkit.auth.beside import beside
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.db import IntegerKey, UTCDateTime, db
 from flaskkit.db.models import now
 from flaskkit.db.transactions import together
-from flaskkit.errors import Conflicting, Rejected, WrongCredentials
+from flaskkit.errors import Conflicting, Rejected
 from flaskkit.texts import say
 
 # How long a browser may take to answer, in seconds.

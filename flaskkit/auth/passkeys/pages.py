@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired, Length
 
 from flaskkit.access import caller, login, public, requires
 from flaskkit.auth import accounts
+from flaskkit.auth.errors import WrongCredentials
 from flaskkit.auth.events import tell
 from flaskkit.auth.flows import Flow, Outcome, Way, login_ways, pending, site_name
 from flaskkit.auth.forms import OwnPasswordField, ProvingForm
@@ -23,7 +24,7 @@ from flaskkit.auth.policies import recently
 from flaskkit.auth.ways import ways_in
 from flaskkit.db import db
 from flaskkit.db.transactions import together
-from flaskkit.errors import Conflicting, WrongCredentials
+from flaskkit.errors import Conflicting
 from flaskkit.texts import say
 
 STATIC = Path(__file__).parent / "static"
