@@ -16,7 +16,7 @@ which rows does this user see, as a condition in SQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce, wraps
@@ -34,6 +34,7 @@ from flaskkit.errors import LoginRequired
 decided = Namespace().signal("decided")
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Policy:
@@ -254,7 +255,7 @@ def requires(policy: Policy, *, scope: str = "") -> Callable[[Callable[P, R]], C
             require(policy)
             return call(*args, **kwargs)
 
-        return declare(protected, dict.fromkeys(_METHODS, policy), scope)
+        return declare(protected, policy, scope)
 
     return protect
 
@@ -270,23 +271,8 @@ def in_sync(view: Callable[P, R]) -> Callable[P, R]:
     return awaited
 
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def declare(view: F, policies: Mapping[str, Policy], scope: str = "") -> F:
-    """Note on *view* which policy guards each HTTP method, and the *scope* that a limited bearer token must name.
-
-    What was noted on it before stays, except where this says otherwise.
-    """
-    noted = view.__dict__
-    noted["policies"] = {**noted.get("policies", {}), **policies}
-    noted["scope"] = scope or noted.get("scope", "")
-    return view
-
-
 class Guard(NamedTuple):
-    """What is noted on a view for one HTTP method: ``policy`` is None where nobody said."""
+    """Who may use a view: ``policy`` is None where nobody said; ``scope`` is what a limited bearer token must name."""
 
     policy: Policy | None = None
     scope: str = ""
@@ -299,11 +285,17 @@ class Guard(NamedTuple):
         return self.policy.scopes() if self.policy is not None else ()
 
 
+def declare(view: F, policy: Policy | None = None, scope: str = "") -> F:
+    """Note on *view* who may use it, for `flask kit routes`, the OpenAPI document and bearer tokens.
+
+    What was noted before stays, except where this says otherwise.
+    """
+    before: Guard = getattr(view, "guard", Guard())
+    view.__dict__["guard"] = Guard(policy or before.policy, scope or before.scope)
+    return view
+
+
 def guard_of(view: Any, method: str) -> Guard:
-    """Return what is noted on *view*, or on the method of its class, for the HTTP *method*."""
-    method = "GET" if method == "HEAD" else method
-    for noted in (view, getattr(getattr(view, "view_class", None), method.lower(), None)):
-        policy = getattr(noted, "policies", {}).get(method)
-        if policy is not None:
-            return Guard(policy, getattr(noted, "scope", ""))
-    return Guard()
+    """Return what is noted on *view*, or on what its class has for the HTTP *method*."""
+    own = getattr(getattr(view, "view_class", None), "get" if method == "HEAD" else method.lower(), None)
+    return getattr(view, "guard", None) or getattr(own, "guard", None) or Guard()

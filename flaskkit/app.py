@@ -9,8 +9,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from flaskkit.access import Caller
-from flaskkit.cli import KitGroup, kit_commands
+from flaskkit.cli import KitGroup
 from flaskkit.config import Config
 from flaskkit.errors import ConfigError, Mistakes
 from flaskkit.feature import Feature, in_order, settings_of
@@ -47,7 +47,7 @@ class Kit:
     features: tuple[Feature, ...]
     modules: tuple[Module, ...]
     caller: Callable[[], Caller] = Caller
-    commands: KitGroup = field(default_factory=kit_commands)
+    commands: KitGroup = field(default_factory=KitGroup)
     error_views: dict[str, ErrorView] = field(default_factory=dict)
     own_csrf: set[str] = field(default_factory=set)
     came_from: dict[str, str] = field(default_factory=dict)
@@ -79,6 +79,12 @@ class Kit:
         view = self.error_views.get(self.error_prefix(request.path))
         return view(error) if view else error
 
+    def answer(self, error: Exception) -> ResponseReturnValue:
+        """Answer HTTP errors in the form of the part that was asked; leave everything else to Flask."""
+        if not isinstance(error, HTTPException) or current_app.trap_http_exception(error):
+            raise error
+        return self.show_error(error)
+
 
 def create_app(config: Config) -> Flask:
     """Return a Flask app made as *config* says. Nothing is written to a database.
@@ -98,21 +104,24 @@ def create_app(config: Config) -> Flask:
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
     _set_native_keys(app, config, features)
     for feature in features:
-        with _remembering(app, feature.name):
-            feature.init_app(app)
+        feature.init_app(app)
+        _remember(app, kit, feature.name)
     for module in modules:
         # Before what features make of its resources, so that a route of the app's own wins. Other classes of
         # blueprints may belong to a feature, as those of flask-smorest do to `api`.
-        _mount(app, module, [blueprint for blueprint in module.blueprints if type(blueprint) is Blueprint])
+        _mount(app, [blueprint for blueprint in module.blueprints if type(blueprint) is Blueprint])
     for module in modules:
         for feature in features:
-            with _remembering(app, feature.name):
-                feature.init_module(app, module)
-        _mount(app, module, module.blueprints)
+            feature.init_module(app, module)
+            _remember(app, kit, feature.name)
+        _mount(app, module.blueprints)
+        _remember(app, kit, module.name)
         for command in module.commands:
             app.cli.add_command(command)
     if kit.error_views:
-        app.register_error_handler(Exception, _answer)
+        # Not for HTTPException, so that an app's own handler for Exception, HTTPException or a status takes
+        # precedence, as Flask documents.
+        app.register_error_handler(Exception, kit.answer)
     app.cli.add_command(kit.commands)
     for feature in features:
         feature.look_at(app)
@@ -146,30 +155,14 @@ def _own_secret(instance: Path, env: str) -> str:
     return file.read_text().strip()
 
 
-def _mount(app: Flask, module: Module, blueprints: Iterable[Blueprint]) -> None:
-    kit: Kit = app.extensions["flaskkit"]
+def _mount(app: Flask, blueprints: Iterable[Blueprint]) -> None:
     for blueprint in blueprints:
         if app.blueprints.get(blueprint.name) is not blueprint:
             app.register_blueprint(blueprint)
-        own = (name for name in app.view_functions if name.startswith(f"{blueprint.name}."))
-        kit.came_from.update(dict.fromkeys(own, module.name))
 
 
-@contextmanager
-def _remembering(app: Flask, name: str) -> Iterator[None]:
-    before = set(app.view_functions)
-    yield
-    kit: Kit = app.extensions["flaskkit"]
-    kit.came_from.update(dict.fromkeys(set(app.view_functions) - before, name))
-
-
-def _answer(error: Exception) -> ResponseReturnValue:
-    """Answer HTTP errors in the form of the part that was asked; leave everything else to Flask.
-
-    Registered for Exception, not for HTTPException, so that an app's own handler for Exception, HTTPException
-    or a status takes precedence, as Flask documents.
-    """
-    if not isinstance(error, HTTPException) or current_app.trap_http_exception(error):
-        raise error
-    kit: Kit = current_app.extensions["flaskkit"]
-    return kit.show_error(error)
+def _remember(app: Flask, kit: Kit, name: str) -> None:
+    """Note that *name* added what is new, except for the blueprints of modules."""
+    modules = {blueprint.name: module.name for module in kit.modules for blueprint in module.blueprints}
+    for endpoint in app.view_functions.keys() - {"static"}:
+        kit.came_from.setdefault(endpoint, modules.get(endpoint.partition(".")[0], name))

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Any
+from pkgutil import resolve_name
 
 import click
 from flask.cli import AppGroup
 
 
 class KitGroup(AppGroup):
-    """``flask kit``. ``later`` maps names of commands to where they are, "package.module:name"; features add to it."""
+    """``flask kit`` of one app. ``later`` maps names of commands to where they are, "package.module:name"."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self) -> None:
+        super().__init__("kit", help="See what this app consists of, and work on it.")
         self.later: dict[str, str] = {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, of those imported later too."""
-        return sorted({*super().list_commands(ctx), *self._places()})
+        return sorted({*self.commands, *self._places()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command called *cmd_name*, which is imported now if it was not before."""
         place = self._places().get(cmd_name)
-        if place is None or cmd_name in self.commands:
-            return super().get_command(ctx, cmd_name)
-        module, _, name = place.partition(":")
-        found: click.Command = getattr(import_module(module), name)
-        return found
+        return self.commands.get(cmd_name) or (resolve_name(place) if place else None)
 
     def _places(self) -> Mapping[str, str]:
-        return import_module("flaskkit.tools").COMMANDS | self.later  # type: ignore[no-any-return]
-
-
-def kit_commands() -> KitGroup:
-    """Return the group ``flask kit`` for one app; features add to it."""
-    return KitGroup("kit", help="See what this app consists of, and work on it.")
+        own: Mapping[str, str] = resolve_name("flaskkit.tools:COMMANDS")
+        return {**own, **self.later}

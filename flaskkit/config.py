@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, NamedTuple, Self, get_args, get_origin
 
 import msgspec
 from flask import Flask
@@ -30,6 +30,8 @@ from flaskkit.feature import REQUIRED, Extension, Feature, Setting, Wired, avail
 from flaskkit.module import Module
 
 Env = Literal["production", "development", "testing"]
+# By where they came from: "file app.toml".
+Tables = Mapping[str, Mapping[str, Any]]
 
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105
 SHORTEST_SECRET = 32
@@ -63,35 +65,28 @@ class Config:
     def __new__(cls, *args: Any, **given: Any) -> Self:
         """Refuse what is no field, for instance settings of features, saying where these go."""
         known = [one.name for one in dataclasses.fields(cls)]
-        mistakes = []
-        for name in given:
-            if name in available():
-                instead = f"Config.load({args[0] if args else 'app'!r}, {name}={{…}})"
-                mistakes.append(f"{name!r} is no argument of Config. Write {instead}, or give the feature itself.")
-            elif name not in known:
-                mistakes.append(f"{name!r} is no argument of Config.{did_you_mean(name, known)}")
-        if mistakes:
-            raise ConfigError(mistakes)
+
+        def hint(name: str) -> str:
+            load = f"Config.load({args[0] if args else 'app'!r}, {name}={{…}})"
+            return f" Write {load}, or give the feature itself." if name in available() else did_you_mean(name, known)
+
+        if wrong := [f"{name!r} is no argument of Config.{hint(name)}" for name in given if name not in known]:
+            raise ConfigError(wrong)
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
         mistakes = Mistakes()
         features = _as_features(self.features, mistakes)
-        for path, value, declared in self._values(features):
-            table, _, name = path.rpartition(".")
-            spelt = f"{name!r} of feature {table!r}" if table else repr(name)
+        for path, value, declared in self.values(features):
             with mistakes.noted():
-                if value is REQUIRED:
-                    raise FeatureError(f"{spelt} is missing; it has no default.")
-                _Given(value, spelt, "code").read(declared)
+                _Given(value, repr(path)).read(declared)
         small = [key for key in self.flask if key != key.upper()]
         mistakes.add(ConfigError, (f"{key!r} is no key of Flask's config: write it in capitals." for key in small))
         mistakes.add(FeatureError, doubles("features", [feature.name for feature in features]))
         mistakes.report()
         keys = [self.secret_key] if isinstance(self.secret_key, str) else self.secret_key
-        object.__setattr__(self, "secret_key", tuple(key for key in keys if key))
-        object.__setattr__(self, "features", tuple(features))
-        object.__setattr__(self, "modules", tuple(self.modules))
+        # Frozen for everybody else.
+        vars(self).update(secret_key=(*filter(None, keys),), features=(*features,), modules=(*self.modules,))
 
     @classmethod
     def load(
@@ -114,19 +109,13 @@ class Config:
             ConfigError: every mistake from every source, each with what to write instead.
         """
         mistakes = Mistakes()
-        given = {**_from_table(code, "code"), **_from_table(mapping or {}, "mapping")}
+        tables = {"code": code, "mapping": mapping or {}}
         if toml is not None:
             try:
-                given |= _from_table(tomllib.loads(Path(toml).read_text("utf-8")), f"file {Path(toml).name}")
+                tables[f"file {Path(toml).name}"] = tomllib.loads(Path(toml).read_text("utf-8"))
             except (OSError, ValueError) as error:
                 mistakes.add(ConfigError, [f"{str(toml)!r} cannot be read: {error}."])
-        if environ is not None:
-            listed = given["features"].value if "features" in given else []
-            if told := environ.get(f"{prefix}FEATURES"):
-                listed = [name.strip() for name in told.split(",")]
-            on = _as_features(listed, Mistakes())
-            given |= _from_environ(environ, prefix, {"flask", *available(), *(feature.name for feature in on)})
-        return cls(import_name)._given(given, mistakes)
+        return cls(import_name)._given(tables, environ or {}, prefix, mistakes)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other fields, or with other settings: ``replace(env="testing", db={"url": "sqlite://"})``.
@@ -136,7 +125,7 @@ class Config:
         Raises:
             ConfigError: a name or a type is wrong.
         """
-        return self._given(_from_table(changes, "code"), Mistakes())
+        return self._given({"code": changes}, {}, "", Mistakes())
 
     def with_(self, *features: Feature | Extension | str) -> Self:
         """Return a copy in which *features* are on; one that has the name of another takes its place."""
@@ -176,16 +165,7 @@ class Config:
                 found.append(f"Debug mode is on in production. {way_out}")
         return found + [text for feature in self.feature_objects() for text in feature.mistakes(self)]
 
-    def settings(self) -> Iterator[tuple[str, Any, str, bool]]:
-        """Yield (name, value, origin, secret) of everything that is set, settings of features as "feature.name"."""
-        for path, value, declared in self._values(self.feature_objects()):
-            if path != "features":
-                unset = "default" if value == declared.default else "code"
-                yield path, value, self.origins.get(path, unset), declared.secret
-        for key, value in self.flask.items():
-            yield f"flask.{key}", value, self.origins.get(f"flask.{key}", "code"), is_secret(key)
-
-    def _values(self, features: Iterable[Feature]) -> Iterator[tuple[str, Any, Setting]]:
+    def values(self, features: Iterable[Feature]) -> Iterator[tuple[str, Any, Setting]]:
         """Yield path, value and declaration of each setting of the core ("env") and of *features* ("auth.sign_up")."""
         for name, declared in _CORE.items():
             yield name, getattr(self, name), declared
@@ -193,25 +173,32 @@ class Config:
             for name, declared in settings_of(type(feature)).items():
                 yield f"{feature.name}.{name}", getattr(feature, name), declared
 
-    def _given(self, given: Mapping[str, _Given], mistakes: Mistakes) -> Self:
-        """Return a copy with what is *given*, by path, after reporting every mistake in it."""
+    def _given(self, tables: Tables, environ: Mapping[str, str], prefix: str, mistakes: Mistakes) -> Self:
+        """Return a copy with what *tables*, by origin, and *environ* say, after reporting every mistake in them."""
+        given = {path: one for origin, table in tables.items() for path, one in _from_table(table, origin)}
+        given |= _from_environ(environ, prefix, ["features"])
         features: Sequence[Feature] = self.feature_objects()
         if "features" in given:
             with mistakes.noted():
                 features = _as_features(given["features"].read(_CORE["features"]), mistakes)
-        known = {path: declared for path, _, declared in self._values(features)}
+        known = {path: declared for path, _, declared in self.values(features)}
         known |= _NATIVE | {f"flask.{declared.key}": declared for declared in known.values() if declared.key}
+        off = available().keys() - {feature.name for feature in features}
+        given |= _from_environ(environ, prefix, known)
+        mistakes.add(ConfigError, _unknown(environ, prefix, known, off))
         # By feature and setting; "" stands for the core.
         changes = defaultdict[str, dict[str, Any]](dict, flask={**self.flask}, flask_options={**self.flask_options})
         for path, value in given.items():
             table, _, name = path.rpartition(".")
             with mistakes.noted():
-                if table in ("flask", "flask_options") and value.prefix is None:
-                    changes[table][name] = value.value
-                elif path in known:
+                if path in known and (value.text or table != "flask"):
                     changes[table][name] = value.read(known[path])
-                else:
-                    value.refuse_unknown(path, known, [feature.name for feature in features])
+                elif table in ("flask", "flask_options"):
+                    changes[table][name] = value.value
+                elif any(one.startswith(f"{path}.") for one in known):
+                    raise ConfigError(f"{value.spelt} is a table of settings, not {value.value!r}.")
+                elif table not in off:
+                    raise ConfigError(f"{value.spelt} is not a setting.{did_you_mean(path, known)}")
         made = [dataclasses.replace(feature, **changes[feature.name]) for feature in features]
         core = {**changes[""], "features": made, "flask": changes["flask"], "flask_options": changes["flask_options"]}
         origins = {**self.origins, **{path: value.origin for path, value in given.items()}}
@@ -220,11 +207,6 @@ class Config:
             copy = dataclasses.replace(self, **core, origins=origins)
         mistakes.report()
         return copy
-
-
-def is_secret(key: str) -> bool:
-    """Return whether the native config *key* holds something nobody should read, going by its name."""
-    return any(word in key for word in ("SECRET", "PASSWORD", "TOKEN", "_KEY", "_URI", "_URL", "BINDS", "DSN"))
 
 
 _CORE = {
@@ -241,73 +223,62 @@ _KINDS: dict[str, type] = {
     **dict.fromkeys(("MAX_CONTENT_LENGTH", "SEND_FILE_MAX_AGE_DEFAULT", "PERMANENT_SESSION_LIFETIME"), int),
     **dict.fromkeys(("DEBUG", "TEMPLATES_AUTO_RELOAD", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
 }
-_NATIVE = {f"flask.{key}": Setting(kind, secret=is_secret(key)) for key, kind in _KINDS.items()}
+_NATIVE = {f"flask.{key}": Setting(kind) for key, kind in _KINDS.items()}
 
 
-@dataclass(frozen=True)
-class _Given:
-    """One value from one source. *spelt* is how the user wrote its name.
-
-    *prefix* is that of variables, for text from the environment that is yet to be parsed; else None.
-    """
+class _Given(NamedTuple):
+    """One value from one source. *spelt* is how the user wrote its name; *text* is yet to be parsed."""
 
     value: Any
     spelt: str
-    origin: str
-    prefix: str | None = None
+    origin: str = "code"
+    text: bool = False
 
     def read(self, declared: Setting) -> Any:
         """Return the value as its type is *declared*."""
-        value, kind, text = self.value, declared.kind, self.prefix is not None
-        if text and any(get_origin(one) in (tuple, list, Sequence) for one in (kind, *get_args(kind))):
-            value = [part.strip() for part in value.split(",") if part.strip()]
+        value, kind = self.value, declared.kind
+        if value is REQUIRED:
+            raise FeatureError(f"{self.spelt} is missing; it has no default.")
+        shapes = {get_origin(one) for one in (kind, *get_args(kind))} if self.text else set()
         try:
-            if text and any(get_origin(one) is Mapping for one in (kind, *get_args(kind))):
+            if Mapping in shapes:
                 value = msgspec.json.decode(value)
-            return msgspec.convert(value, kind, strict=not text)
+            elif shapes & {tuple, Sequence}:
+                value = [part.strip() for part in value.split(",") if part.strip()]
+            return msgspec.convert(value, kind, strict=not self.text)
         except msgspec.DecodeError:
             raise ConfigError(f"{self.spelt} {_expected(declared, value)}") from None
         except TypeError:
             return value  # Of a kind that msgspec does not know, such as a model class: the feature checks it.
 
-    def refuse_unknown(self, path: str, known: Iterable[str], on: Collection[str]) -> None:
-        """Raise with the nearest of the *known* paths, spelt as in this source, unless a feature that is off has it."""
-        table, _, name = path.rpartition(".")
-        hint = did_you_mean(self._written(path), map(self._written, known)).replace("'", f"'{self.prefix or ''}", 1)
-        if path in on:
-            raise ConfigError(f"{self.spelt} is a table of settings, not {self.value!r}.")
-        if table == "flask":
-            raise ConfigError(f"{self.spelt} has no declared type; set {name} in code or TOML.{hint}")
-        if table in on:
-            raise ConfigError(f"{self.spelt} is not a setting of feature {table!r}.{hint}")
-        if table not in available():
-            raise ConfigError(f"{self.spelt} is not a setting.{hint}")
 
-    def _written(self, path: str) -> str:
-        return path if self.prefix is None else path.replace(".", "_").upper()
-
-
-def _from_table(table: Mapping[str, Any], origin: str) -> dict[str, _Given]:
-    found: dict[str, _Given] = {}
+def _from_table(table: Mapping[str, Any], origin: str) -> Iterator[tuple[str, _Given]]:
     for key, value in table.items():
-        if isinstance(value, Mapping) and key not in _CORE:
-            found |= {f"{key}.{name}": _Given(one, repr(f"{key}.{name}"), origin) for name, one in value.items()}
-        else:
-            found[key] = _Given(value, repr(key), origin)
-    return found
+        inner = {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, Mapping) else {key: value}
+        yield from ((path, _Given(one, repr(path), origin)) for path, one in inner.items())
 
 
-def _from_environ(environ: Mapping[str, str], prefix: str, tables: Iterable[str]) -> dict[str, _Given]:
-    found = {}
-    for variable, text in environ.items():
-        if variable.startswith(prefix):
-            path = variable.removeprefix(prefix).lower()
-            table = max((t for t in tables if path not in _CORE and path.startswith(f"{t}_")), key=len, default="")
-            if table:
-                name = path.removeprefix(f"{table}_")
-                path = f"{table}.{name.upper() if table == 'flask' else name}"
-            found[path] = _Given(text, variable, f"environment {variable}", prefix)
-    return found
+def _variable(prefix: str, path: str) -> str:
+    return prefix + path.replace(".", "_").upper()
+
+
+def _from_environ(environ: Mapping[str, str], prefix: str, paths: Iterable[str]) -> dict[str, _Given]:
+    variables = {path: variable for path in paths if (variable := _variable(prefix, path)) in environ}
+    return {path: _Given(environ[one], one, f"environment {one}", text=True) for path, one in variables.items()}
+
+
+def _unknown(environ: Iterable[str], prefix: str, known: Iterable[str], off: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with each variable that sets nothing, unless it is for a feature that is off."""
+    variables = [_variable(prefix, path) for path in known]
+    tables = {_variable(prefix, f"{one}."): one for one in (*off, *(path.partition(".")[0] for path in known))}
+    for variable in environ:
+        if variable.startswith(prefix) and variable not in variables:
+            begin = max((one for one in tables if variable.startswith(one)), key=len, default="")
+            wrong = "is not a setting"
+            if tables.get(begin) == "flask":
+                wrong = f"has no declared type; set {variable.removeprefix(begin)} in code or TOML"
+            if tables.get(begin) not in off:
+                yield f"{variable} {wrong}.{did_you_mean(variable, variables)}"
 
 
 def _as_features(given: Any, mistakes: Mistakes) -> list[Feature]:
@@ -330,16 +301,17 @@ def _as_feature(given: Any) -> Feature:
     raise FeatureError(f"features takes names, features and Flask extensions, not {given!r}.")
 
 
+_SPOKEN: dict[Any, str] = {bool: "true or false", Sequence[Any]: "a list"}
+
+
 def _expected(declared: Setting, value: Any) -> str:
-    kind, shown = declared.kind, "what was given" if declared.secret else repr(value)
-    if get_origin(kind) is Literal:
-        choices = get_args(kind)
-        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"must be one of {', '.join(map(repr, choices))}, not {shown}.{hint}"
-    if kind == Sequence[Any]:
-        return f"must be a list, not {shown}."
-    name = "true or false" if kind is bool else kind.__name__ if type(kind) is type else str(kind)
-    return f"must be {name}, not {shown}."
+    kind = declared.kind
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    wanted = _SPOKEN.get(kind, kind.__name__ if type(kind) is type else str(kind))
+    if choices:
+        wanted = f"one of {', '.join(map(repr, choices))}"
+    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+    return f"must be {wanted}, not {'what was given' if declared.secret else repr(value)}.{hint}"
 
 
 def weakness(key: str) -> str:

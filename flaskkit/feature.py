@@ -148,36 +148,23 @@ def find(name: str) -> type[Feature]:
     Raises:
         FeatureError: no such feature, or a package it needs is missing.
     """
-    if ":" in name:
-        return _declared_at(name)
-    points = available()
-    if name not in points:
-        raise FeatureError(f"There is no feature {name!r}.{did_you_mean(name, points)}")
-    point = points[name]
+    point = EntryPoint(name, name, GROUP) if ":" in name else available().get(name)
+    if point is None:
+        raise FeatureError(f"There is no feature {name!r}.{did_you_mean(name, available())}")
     try:
-        found: type[Feature] = point.load()
+        found = getattr(import_module(point.module), point.attr, None)
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package == point.module.partition(".")[0]:
+        if f"{point.module}.".startswith(f"{error.name}."):
+            raise FeatureError(f"There is no feature {name!r}: no module {error.name!r} can be imported.") from error
+        package, own = (str(module).partition(".")[0] for module in (error.name, point.module))
+        # What an app's own feature imports in vain is told as Python tells it.
+        if point.dist is None or package == own:
             raise
-        provider = point.dist.name if point.dist else point.module.partition(".")[0]
-        raise FeatureError(
-            f"Feature {name!r} needs the package {package!r}. Install it with: pip install '{provider}[{name}]'"
-        ) from error
-    return found
-
-
-def _declared_at(place: str) -> type[Feature]:
-    module, _, name = place.partition(":")
-    try:
-        found = getattr(import_module(module), name, None)
-    except ModuleNotFoundError as error:
-        # What the module itself imports in vain is told as Python tells it.
-        if not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise FeatureError(f"There is no feature {place!r}: no module {error.name!r} can be imported.") from error
+        way_out = f"Install it with: pip install '{point.dist.name}[{name}]'"
+        raise FeatureError(f"Feature {name!r} needs the package {package!r}. {way_out}") from error
     if not (isinstance(found, type) and issubclass(found, Feature)):
-        raise FeatureError(f"There is no feature {place!r}: {module} has no class {name!r} that is a Feature.")
+        wrong = f"{point.module} has no class {point.attr!r} that is a Feature"
+        raise FeatureError(f"There is no feature {name!r}: {wrong}.")
     return found
 
 
@@ -188,25 +175,19 @@ def in_order(features: Iterable[Feature]) -> tuple[Feature, ...]:
         FeatureError: a required feature is off, or features wait for each other.
     """
     by_name = {feature.name: feature for feature in features}
-    mistakes = [
-        f"Feature {feature.name!r} needs feature {needed!r}, which is switched off."
-        for feature in by_name.values()
-        for needed in feature.requires
-        if needed not in by_name
-    ]
-    if mistakes:
-        raise FeatureError(mistakes)
+    missing = [(name, needed) for name, one in by_name.items() for needed in one.requires if needed not in by_name]
+    if missing:
+        raise FeatureError("Feature {!r} needs feature {!r}, which is switched off.".format(*one) for one in missing)
     placed: dict[str, Feature] = {}
 
     def place(name: str, waiting: tuple[str, ...] = ()) -> None:
         if name in waiting:
             circle = " → ".join(map(repr, [*waiting[waiting.index(name) :], name]))
             raise FeatureError(f"These features wait for each other: {circle}.")
-        feature = by_name[name]
-        for other in (*feature.requires, *feature.after):
+        for other in (*by_name[name].requires, *by_name[name].after):
             if other in by_name and other not in placed:
                 place(other, (*waiting, name))
-        placed.setdefault(name, feature)
+        placed.setdefault(name, by_name[name])
 
     for name in by_name:
         place(name)

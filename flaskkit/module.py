@@ -86,13 +86,12 @@ def _import(name: str) -> Module:
         package = import_module(name)
     except ModuleNotFoundError as error:
         # A package that exists and misses something itself is a bug of its own: show that one.
-        if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+        if not f"{name}.".startswith(f"{error.name}."):
             raise
         raise ModuleError(f"Module {name!r} cannot be imported: {error}.") from error
-    if not isinstance(getattr(package, "module", None), Module):
-        hint = did_you_mean("module", (key for key, value in vars(package).items() if isinstance(value, Module)))
-        raise ModuleError(
-            f"{name!r} has no Module named 'module'.{hint} Write in it: module = Module({name.rpartition('.')[2]!r}, …)"
-        )
-    found: Module = package.module
-    return found
+    found = getattr(package, "module", None)
+    if isinstance(found, Module):
+        return found
+    hint = did_you_mean("module", (key for key, value in vars(package).items() if isinstance(value, Module)))
+    way_out = f"Write in it: module = Module({name.rpartition('.')[2]!r}, …)"
+    raise ModuleError(f"{name!r} has no Module named 'module'.{hint} {way_out}")

@@ -32,7 +32,7 @@ SHIPPED = "swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png"
 
 def add_page(app: Flask, version: Version, readers: Policy) -> None:
     """Add the page of *version* to *app*, for *readers*; strangers are led to the login page, where there is one."""
-    view = declare(partial(page, version, readers), {"GET": readers})
+    view = declare(partial(page, version, readers), readers)
     if not version.keys:
         app.register_blueprint(_files(version.prefix))
     app.add_url_rule(f"{version.prefix}/docs", f"{version.name}.docs", view, strict_slashes=False)
@@ -47,7 +47,7 @@ def _files(prefix: str) -> Blueprint:
         static_folder="static",
         static_url_path="/docs/static",
     )
-    blueprint.add_url_rule("/docs/assets/<name>", "assets", declare(asset, {"GET": public}))
+    blueprint.add_url_rule("/docs/assets/<name>", "assets", declare(asset, public))
     return blueprint
 
 

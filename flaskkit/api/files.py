@@ -144,7 +144,7 @@ def _operation(
         **facts,
     )
     scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
-    return lambda view: route(document(declare(view, {}, scope)))
+    return lambda view: route(document(declare(view, scope=scope)))
 
 
 def _limit_bodies(blueprint: Blueprint, limits: dict[str, int]) -> None:

@@ -284,7 +284,7 @@ class _Operations:
         }
         document = self.blueprint.doc(**facts)
         scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
-        return lambda view: route(document(declare(in_public_names(resource, view), {}, scope)))
+        return lambda view: route(document(declare(in_public_names(resource, view), scope=scope)))
 
     def _id(self, name: str) -> str:
         return re.sub(r"\W", "_", f"{name}_{self.resource.name}")

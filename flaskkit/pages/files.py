@@ -25,8 +25,7 @@ def add_to(blueprint: Blueprint, resource: Resource) -> None:
             response: Response = found.response()
             return response
 
-        policies = dict.fromkeys(("GET", "HEAD"), resource.policy("read"))
-        blueprint.add_url_rule("/<key>/files/<field>", "file", declare(file, policies))
+        blueprint.add_url_rule("/<key>/files/<field>", "file", declare(file, resource.policy("read")))
     if any(field.file for field in resource.writable):
 
         @blueprint.url_value_preprocessor

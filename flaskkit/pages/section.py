@@ -82,7 +82,7 @@ class Section:
                 if not any(field.target for field in resource.writable):
                     continue
                 policy |= resource.policy("update")
-            bound = declare(self._bound(view, resource), dict.fromkeys((*methods, "HEAD"), policy))
+            bound = declare(self._bound(view, resource), policy)
             blueprint.add_url_rule(rule, name, keeps_typed(bound) if "POST" in methods else bound, methods=methods)
         files.add_to(blueprint, resource)
         path = f"{url_prefix}/{resource.name}"

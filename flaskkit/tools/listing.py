@@ -11,9 +11,12 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from flaskkit.access import Policy, guard_of, login
+from flaskkit.config import Config
 from flaskkit.feature import available
 from flaskkit.tools.printing import as_json as json_option
 from flaskkit.tools.printing import print_rows
+
+SECRET = ("SECRET", "PASSWORD", "TOKEN", "_KEY", "_URI", "_URL", "BINDS", "DSN")
 
 
 @click.command()
@@ -36,9 +39,21 @@ def settings(as_json: bool) -> None:
     """List every setting, its value and where it comes from. Secrets are masked."""
     rows = [
         (name, "********" if secret and value else _shown(value), origin)
-        for name, value, origin, secret in current_app.extensions["flaskkit"].config.settings()
+        for name, value, origin, secret in settings_in(current_app.extensions["flaskkit"].config)
     ]
     print_rows(("setting", "value", "from"), rows, json=as_json)
+
+
+def settings_in(config: Config) -> Iterator[tuple[str, Any, str, bool]]:
+    """Yield (name, value, origin, secret) of everything that is set, settings of features as "feature.name"."""
+    for path, value, declared in config.values(config.feature_objects()):
+        if path != "features":
+            unset = "default" if value == declared.default else "code"
+            yield path, value, config.origins.get(path, unset), declared.secret
+    for key, value in config.flask.items():
+        # Nothing declares it: its name has to tell whether it holds something nobody should read.
+        secret = any(word in key for word in SECRET)
+        yield f"flask.{key}", value, config.origins.get(f"flask.{key}", "code"), secret
 
 
 @click.command()

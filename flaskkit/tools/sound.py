@@ -18,7 +18,7 @@ from flaskkit.access import nobody
 from flaskkit.config import MAKE_SECRET, weakness
 from flaskkit.errors import did_you_mean
 from flaskkit.tools.checks import check, checks_of, deployed, silenced_in
-from flaskkit.tools.listing import routes_of
+from flaskkit.tools.listing import routes_of, settings_in
 
 TELLING = re.compile(r"(^|_)(password|passwd|secret|token|hash|digest|salt|api_?key|private_?key)($|_)")
 PRIVATE_FILES = (".env", ".py", ".toml", ".db", ".sqlite", ".sqlite3", ".pem", ".key", ".sql", ".log")
@@ -251,7 +251,7 @@ def misspelt_keys(app: Flask) -> Iterator[str]:
     deploy=True,
 )
 def written_secrets(app: Flask) -> Iterator[str]:
-    for name, value, origin, secret in app.extensions["flaskkit"].config.settings():
+    for name, value, origin, secret in settings_in(app.extensions["flaskkit"].config):
         # An address is secret for the password in it only.
         public = isinstance(value, str) and "://" in value and not re.search(r"//[^/@]*:[^/@]+@", value)
         if secret and value and not public and not origin.startswith(("environment", "default")):

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask, session
 
 from flaskkit import Config, ConfigError, Db, Feature, FeatureError, create_app, setting
+from flaskkit.tools.listing import settings_in
 
 GOOD_SECRET = "5e6f0c9d2b7a4183f1e0d9c8b7a69584"
 OLD_SECRET = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -66,7 +67,7 @@ def test_each_value_knows_where_it_came_from(toml):
         toml=toml("env = 'testing'\n[shop]\nrate = 3.0\n[flask]\nMAX_CONTENT_LENGTH = 5\n"),
         environ={"APP_SHOP_OPEN": "0"},
     )
-    origins = {name: origin for name, _, origin, _ in config.settings()}
+    origins = {name: origin for name, _, origin, _ in settings_in(config)}
     assert origins == {
         "env": "file app.toml",
         "secret_key": "default",
@@ -134,7 +135,7 @@ def test_all_mistakes_are_reported_at_once(toml):
         "'env' must be one of 'production', 'development', 'testing', not 'prod'. Did you mean 'production'?",
         "'shop.open' must be true or false, not 'yes'.",
         "'shop.size' must be int, not 'ten'.",
-        "'shop.titel' is not a setting of feature 'shop'. Did you mean 'shop.title'?",
+        "'shop.titel' is not a setting. Did you mean 'shop.title'?",
         "'shopp.size' is not a setting. Did you mean 'shop.size'?",
         "APP_FLASK_MAX_CONTENT_LENGTH must be int, not 'big'.",
         "APP_SECRETKEY is not a setting. Did you mean 'APP_SECRET_KEY'?",
@@ -176,7 +177,7 @@ def test_a_secret_does_not_appear_in_an_error():
 
 
 def test_wrong_types_in_code_are_reported():
-    with pytest.raises(ConfigError, match="'size' of feature 'shop' must be int, not 'ten'"):
+    with pytest.raises(ConfigError, match="'shop.size' must be int, not 'ten'"):
         Config("app", features=[Shop(size="ten")])
 
 
@@ -221,7 +222,7 @@ def test_a_copy_without_something_unknown_is_refused():
 
 
 def test_a_copy_with_an_unknown_setting_is_refused():
-    with pytest.raises(ConfigError, match="'shop.sise' is not a setting of feature 'shop'. Did you mean 'shop.size'?"):
+    with pytest.raises(ConfigError, match="'shop.sise' is not a setting. Did you mean 'shop.size'?"):
         Config("app", features=[Shop()]).replace(shop={"sise": 3})
 
 

@@ -160,7 +160,7 @@ def test_a_setting_without_a_default_must_be_given(installed):
         "must",
         THING.replace('setting("Hello!", help', "setting(help").replace('"greeting"\n', '"must"\n'),
     )
-    with pytest.raises(FeatureError, match="'words' of feature 'must' is missing; it has no default."):
+    with pytest.raises(FeatureError, match="'must.words' is missing; it has no default."):
         Config("app", features=["must"])
     config = Config.load("app", env="testing", features=["must"], mapping={"must": {"words": "Here."}})
     assert create_app(config).test_client().get("/greeting").text == "Here."

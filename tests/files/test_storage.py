@@ -95,7 +95,7 @@ def test_files_go_to_a_storage_given_in_code(start):
 @pytest.mark.parametrize(
     ("given", "mistake"),
     [
-        ({"storage": "s3"}, "'storage' of feature 'files' must be flaskkit.files.storage.Storage | None, not 's3'."),
+        ({"storage": "s3"}, "'files.storage' must be flaskkit.files.storage.Storage | None, not 's3'."),
         ({"storage": Memory(), "folder": "x"}, "Feature 'files' has both 'folder' and 'storage'; give one of them."),
     ],
 )
