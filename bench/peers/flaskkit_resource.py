@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request
-from sqlalchemy import ForeignKey, String, Text, select
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from flaskkit import (
     Config,
@@ -15,12 +15,12 @@ from flaskkit import (
     Timestamps,
     UserMixin,
     create_app,
-    db,
     form_for,
     login,
     public,
     requires,
 )
+from flaskkit.db import shown
 from peers import PLAIN_URL, SECRET_KEY, TEMPLATES
 
 
@@ -65,9 +65,8 @@ def listed():
     if typed.validate_on_submit():
         return redirect("/html/articles")
     number = request.args.get("page", 1, type=int)
-    newest = select(Article).options(joinedload(Article.author)).order_by(Article.created_at.desc(), Article.id.desc())
-    found = db.session.scalars(newest.offset((number - 1) * 50).limit(50)).all()
-    return render_template("articles_wtforms.html", articles=found, form=typed)
+    found = shown.page(articles, number=number, size=50, count=False)
+    return render_template("articles_wtforms.html", articles=found.items, form=typed)
 
 
 module = Module("bench", blueprints=[pages], resources=[articles, private])

@@ -22,7 +22,8 @@ import msgspec
 from flask import Flask, Response, current_app
 from flask.json.provider import DefaultJSONProvider
 
-from flaskkit.api.values import as_told, shown
+from flaskkit.api.values import shown
+from flaskkit.resource.computed import as_told
 from flaskkit.resource.fields import Field
 
 _AS_IT_IS = (str, int, float, bool, date, time, timedelta, UUID, bytes)

@@ -22,12 +22,13 @@ from typing import Any, Self
 import marshmallow as ma
 
 from flaskkit.access import public
-from flaskkit.api.values import as_told, described, file_shown, knows, read, reader_of, referring, shown
+from flaskkit.api.values import described, file_shown, knows, read, reader_of, referring, shown
 from flaskkit.db.keys import url_key
 from flaskkit.db.nested import keys_in, others_of
 from flaskkit.db.rows import value_of
 from flaskkit.errors import ResourceError
 from flaskkit.resource import Resource
+from flaskkit.resource.computed import as_told
 from flaskkit.resource.fields import Field, fields_of, key_of
 
 SPARSE = "Some of the fields, as the request asked; the key is always there."

@@ -4,7 +4,6 @@
     read(field, value)      from JSON to Python, exact: "1" is not an integer, true is not 1, but 1.0 is
     reader_of(field)        the same, for many values of one field
     shown(value)            from Python to JSON: decimals as strings, moments in RFC 3339, an enum by its name
-    as_told(field, value)   a value that the database computed, of the type that the field is said to have
     of_text(field, text)    from a query string to JSON, so that read() can judge it
 
 Values come from a body that was JSON and text that was UTF-8, so there are no NaN and no lone surrogates here.
@@ -302,19 +301,6 @@ def shown(value: Any) -> Any:
         # A column without a time zone holds UTC, as everything in flaskkit does.
         value = value.replace(tzinfo=UTC)
     return msgspec.to_builtins(value)
-
-
-_COMPUTED = (bool, int, float, Decimal)
-
-
-def as_told(field: Field, value: Any) -> Any:
-    """Return *value*; where it is computed, as the number that *field* is said to be: some sums come as decimals."""
-    kind = field.type
-    if not field.computed or field.many or kind not in _COMPUTED or type(value) is kind:
-        return value
-    if not isinstance(value, _COMPUTED):
-        return value
-    return Decimal(str(value)) if kind is Decimal else kind(value)
 
 
 def file_shown(field: Field, key: str, file: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ unique.py    whether a value is taken already
 loading.py   what loads the rows behind relationships
 texts.py     rows and values as people read them
 compiled.py  the same rows as tuples, by statements that are built once
+shown.py     what a resource shows, as read-only rows for pages written by hand
 inserting.py a new row by one statement
 after.py     what waits for the commit
 reading.py   one statement alone, without a session's work

@@ -10,12 +10,14 @@ class Note(Model):
     likes: Mapped[int] = column_property(...)     in SQL
 
 computed_of(Note, ["words"])  ->  ({"words": Field(...)}, [])
+as_told(field, value)         a value that the database computed, of the type that the field is said to have
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import cached_property
 from inspect import cleandoc, getattr_static
 from types import NoneType, UnionType
@@ -24,6 +26,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from flaskkit.resource.fields import Field, label_of
 from flaskkit.texts import say
 
+_NUMBERS = (bool, int, float, Decimal)
 _PROPERTIES = {property: "fget", cached_property: "func"}
 
 
@@ -43,6 +46,16 @@ def computed_of(model: Any, names: Iterable[str]) -> tuple[dict[str, Field], lis
         if field is not None:
             found[name] = field
     return found, mistakes
+
+
+def as_told(field: Field, value: Any) -> Any:
+    """Return *value*; where it is computed, as the number that *field* is said to be: some sums come as decimals."""
+    kind = field.type
+    if not field.computed or field.many or kind not in _NUMBERS or type(value) is kind:
+        return value
+    if not isinstance(value, _NUMBERS):
+        return value
+    return Decimal(str(value)) if kind is Decimal else kind(value)
 
 
 class _Untold(Exception):
