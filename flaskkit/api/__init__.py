@@ -5,6 +5,7 @@ schemas.py    the schemas of a Resource, for bodies
 parameters.py the parameters of its lists
 paging.py     the headers of its lists
 bodies.py     reading JSON that wants to break the reader
+parts.py      bodies in parts, with files among them
 dump.py       rows to JSON without a schema
 names.py      errors name fields as they were sent
 views.py      list, create, read, update, replace, delete

@@ -39,12 +39,13 @@ def json_of(request: flask.Request) -> Any:
         raise BadRequest(f"The body is no JSON in UTF-8: {error}.") from None
     except RecursionError:
         raise BadRequest(TOO_DEEP) from None
-    if text.count(b"[") + text.count(b"{") > DEEPEST and _is_deep(body):
+    if text.count(b"[") + text.count(b"{") > DEEPEST and is_deep(body):
         raise BadRequest(TOO_DEEP)
     return body
 
 
-def _is_deep(value: Any) -> bool:
+def is_deep(value: Any) -> bool:
+    """Return whether *value*, from JSON, nests deeper than 32 levels."""
     level = [value]
     for _ in range(DEEPEST):
         nested = [one for one in level if isinstance(one, dict | list)]

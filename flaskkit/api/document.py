@@ -141,6 +141,13 @@ def object_properties(converter: Any, field: Any, ret: dict[str, Any]) -> dict[s
     return {"oneOf": [*keys, whole, {"type": "null"}]} if modern else {"oneOf": [*keys, whole], "nullable": True}
 
 
+def no_default_of_null(converter: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Take null away as a default where it cannot be sent, as in a body in parts. apispec asks for each field."""
+    if field.load_default is None and not field.allow_none:
+        ret.pop("default", None)
+    return {}
+
+
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """Return *schema* without null, which oneOf names once."""
     kinds = schema.get("type")

@@ -18,6 +18,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 from flask_smorest import Blueprint
+from marshmallow import ValidationError
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -25,8 +26,9 @@ from flaskkit.access import declare, nobody, requires
 from flaskkit.api.conditional import on_match, unchanged
 from flaskkit.api.document import FACTS
 from flaskkit.api.parameters import without_parameters
+from flaskkit.api.parts import BUFFER, ENVELOPE, MEDIA_TYPE, file_of
 from flaskkit.api.representation import Shown
-from flaskkit.api.values import described, file_shown
+from flaskkit.api.values import described, file_sent, file_shown
 from flaskkit.api.views import also_read
 from flaskkit.db import rows
 from flaskkit.errors import Rejected
@@ -34,8 +36,6 @@ from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
 
 PART = "file"
-# Around the file: boundaries, headers of the part, its name.
-ENVELOPE = 64 * 1024
 ANYTHING = "application/octet-stream"
 
 
@@ -88,8 +88,7 @@ def _add_download(blueprint: Blueprint, resource: Resource, field: Field) -> Non
 
 def _add_upload(blueprint: Blueprint, resource: Resource, field: Field, row: Shown) -> None:
     rules = _rules(field)
-    limit = " ".join([f"At most {rules.max_size:,} bytes.", *rules.limits])
-    part = {"type": "string", "format": "binary", "description": f"{field.help} {limit}".strip()}
+    part = file_sent(field)
     media: dict[str, Any] = {
         "schema": {"type": "object", "properties": {PART: part}, "required": [PART], "additionalProperties": False}
     }
@@ -100,7 +99,7 @@ def _add_upload(blueprint: Blueprint, resource: Resource, field: Field, row: Sho
     answers = {"422": "UNPROCESSABLE_ENTITY", **({"200": answer} if shown else {})}
     if not shown or resource.hooks:
         answers["204"] = {"description": "Done."}
-    facts = {"requestBody": {"required": True, "content": {"multipart/form-data": media}}}
+    facts = {"requestBody": {"required": True, "content": {MEDIA_TYPE: media}}}
 
     @_operation(blueprint, resource, field, "PUT", "upload", responses=answers, **facts)
     @requires(also_read(resource, "update"))
@@ -160,8 +159,7 @@ def _limit_bodies(blueprint: Blueprint, limits: dict[str, int]) -> None:
             return
         request.max_content_length = most + ENVELOPE
         if request.max_form_memory_size is not None:
-            # Werkzeug counts its own buffer as well, which is 64 KiB and a little.
-            request.max_form_memory_size = max(request.max_form_memory_size, 4 * ENVELOPE)
+            request.max_form_memory_size = max(request.max_form_memory_size, BUFFER)
         if (request.content_length or 0) > most + ENVELOPE:
             raise _too_large(most)
 
@@ -173,8 +171,8 @@ def _sent(field: Field) -> Any:
         UnsupportedMediaType: 415, the body is no form with parts. RequestEntityTooLarge: 413.
         Rejected: 422, there is not exactly one part ``file``, or the file is none for this field.
     """
-    if request.mimetype != "multipart/form-data":
-        raise UnsupportedMediaType(f"Send multipart/form-data, with the file as its part {PART!r}.")
+    if request.mimetype != MEDIA_TYPE:
+        raise UnsupportedMediaType(f"Send {MEDIA_TYPE}, with the file as its part {PART!r}.")
     rules = _rules(field)
     try:
         names = [*request.form, *request.files]
@@ -182,17 +180,14 @@ def _sent(field: Field) -> Any:
     except RequestEntityTooLarge:
         raise _too_large(rules.max_size) from None
     token = current_app.config.get("WTF_CSRF_FIELD_NAME")
-    errors = {name: ["There is no such part to send."] for name in names if name not in (PART, token)}
-    if PART in request.form:
-        errors[PART] = ["Send it as a file: this part has no file name."]
-    elif len(files) != 1:
-        errors[PART] = ["Send one file only." if files else "This is required."]
+    errors: dict[str, Any] = {name: ["There is no such part to send."] for name in names if name not in (PART, token)}
+    try:
+        found = file_of(field, [*request.form.getlist(PART), *files])
+    except ValidationError as error:
+        errors[PART] = error.messages
     if errors:
         raise Rejected(errors)
-    try:
-        return rules.take(files[0].stream, files[0].filename or "")
-    except ValueError as error:
-        raise Rejected({PART: [str(error)]}) from None
+    return found
 
 
 def _too_large(most: int) -> RequestEntityTooLarge:

@@ -15,10 +15,10 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial, wraps
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from typing import Any, ClassVar
 
 from flask import Response, current_app, request
@@ -28,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.exceptions import BadRequest, Conflict, HTTPException, UnprocessableEntity
 
 from flaskkit.access import caller
+from flaskkit.api.parts import MEDIA_TYPE
 from flaskkit.db import Model, UTCDateTime, db
 from flaskkit.db.guards import is_outage
 from flaskkit.db.models import LongBinary, now
@@ -82,7 +83,7 @@ class Idempotent:
         if len(key) > LONGEST or not re.fullmatch(KEY, key):
             raise _told(BadRequest(), f"Give 1 to {LONGEST} printable ASCII characters.")
         digest = _digest(_owner(), request.method, request.path, key)
-        sent = _digest(request.query_string.decode("latin-1"), request.get_data())
+        sent = _digest(request.query_string.decode("latin-1"), *_body())
         attempt = secrets.token_hex(16)
         self._forget_expired()
         while not _noted(digest, sent, attempt):
@@ -140,6 +141,19 @@ _PLAIN = {"synchronize_session": False}
 def _owner() -> str:
     user = caller().user
     return "" if user is None else f"{type(user).__name__}:{user.id}"
+
+
+def _body() -> Iterator[str | bytes]:
+    """Yield what tells one body from another; of one in parts not the boundary, which is made up anew each time."""
+    if request.mimetype != MEDIA_TYPE:
+        yield request.get_data()
+        return
+    for name, text in request.form.items(multi=True):
+        yield from ("text", name, text)
+    for name, file in request.files.items(multi=True):
+        stream: Any = file.stream
+        yield from ("file", name, file.filename or "", file_digest(stream, sha256).digest())
+        stream.seek(0)
 
 
 def _digest(*parts: str | bytes) -> str:

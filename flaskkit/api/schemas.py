@@ -5,6 +5,7 @@
     NoteCreate     the body of POST
     NoteReplace    the body of PUT: what is left out goes back to its default
     NotePatch      the body of PATCH: what is left out stays
+    NoteCreateForm, NoteReplaceForm, NotePatchForm      the same as parts, where a field holds files
 
 Exact types and names: what is not declared is refused.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from inspect import cleandoc
 from typing import Any, Self
@@ -22,7 +23,8 @@ from typing import Any, Self
 import marshmallow as ma
 
 from flaskkit.access import public
-from flaskkit.api.values import described, file_shown, knows, read, reader_of, referring, shown
+from flaskkit.api.parts import file_of
+from flaskkit.api.values import described, file_sent, file_shown, knows, read, reader_of, referring, shown
 from flaskkit.db.keys import url_key
 from flaskkit.db.nested import keys_in, others_of
 from flaskkit.db.rows import value_of
@@ -90,6 +92,20 @@ class FileValue(Value):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value
+
+
+class FileSent(Value):
+    """A file that is sent: the parts of that name, of which there must be one."""
+
+    def __init__(self, field: Field, **options: Any) -> None:
+        super().__init__(field, allow_none=False, metadata=file_sent(field), **options)
+
+    @property
+    def reader(self) -> Callable[[Any], Any]:
+        return self._deserialize
+
+    def _deserialize(self, value: Any, *about: Any, **kwargs: Any) -> Any:
+        return file_of(self.field, value)
 
 
 class Schema(ma.Schema):
@@ -183,6 +199,8 @@ class Schemas:
     create: type[ma.Schema]
     replace: type[ma.Schema]
     patch: type[ma.Schema]
+    forms: Mapping[str, type[ma.Schema]]
+    """Of bodies in parts, by operation: "create", "replace", "update". Empty where no field holds files."""
 
 
 def schemas_for(resource: Resource, name: str, others: Iterable[Resource] = ()) -> Schemas:
@@ -194,10 +212,11 @@ def schemas_for(resource: Resource, name: str, others: Iterable[Resource] = ()) 
         ResourceError: a field has no form in JSON.
     """
     _check(resource)
-    # Files have operations of their own.
+    # Files have operations of their own, and come with forms.
     sent = [field for field in resource.writable if not field.file]
     # The key is in the URL of what is changed.
     changed = [field for field in sent if not field.key]
+    files = [field for field in resource.writable if field.file]
     owned = {field.name: _sent_of(field, name) for field in sent if field.owned}
     values = [_shown(field, name, others) for field in resource.readable]
     shown = _of_values(name, values, _words_of(resource.model))
@@ -206,7 +225,14 @@ def schemas_for(resource: Resource, name: str, others: Iterable[Resource] = ()) 
         some=_of_values(f"{name}Sparse", [_optional(one) for one in values], SPARSE) if resource.sparse else shown,
         create=_schema(f"{name}Create", sent, _when_created, owned),
         replace=_schema(f"{name}Replace", changed, _when_replaced, owned),
-        patch=_schema(f"{name}Patch", changed, lambda field: {}, owned),
+        patch=_schema(f"{name}Patch", changed, _when_changed, owned),
+        forms={
+            "create": _form(f"{name}CreateForm", [*sent, *files], _when_created, owned),
+            "replace": _form(f"{name}ReplaceForm", [*changed, *files], _when_replaced, owned),
+            "update": _form(f"{name}PatchForm", [*changed, *files], _when_changed, owned),
+        }
+        if files
+        else {},
     )
 
 
@@ -223,11 +249,24 @@ def _schema(
     options: Callable[[Field], dict[str, Any]],
     owned: Mapping[str, type[ma.Schema]],
 ) -> Any:
-    values = [
-        Owned(field, owned[field.name], **options(field)) if field.owned else Value(field, **options(field))
-        for field in fields
-    ]
+    return _of_values(name, [_value(field, options(field), owned) for field in fields], base=Body)
+
+
+def _form(
+    name: str,
+    fields: Iterable[Field],
+    options: Callable[[Field], dict[str, Any]],
+    owned: Mapping[str, type[ma.Schema]],
+) -> Any:
+    """Return the schema of a body in parts, in which nothing is null."""
+    values = [_value(replace(field, nullable=False), options(field), owned) for field in fields]
     return _of_values(name, values, base=Body)
+
+
+def _value(field: Field, options: Mapping[str, Any], owned: Mapping[str, type[ma.Schema]]) -> Value:
+    if field.file:
+        return FileSent(field, **options)
+    return Owned(field, owned[field.name], **options) if field.owned else Value(field, **options)
 
 
 def _sent_of(field: Field, name: str) -> type[ma.Schema]:
@@ -282,12 +321,18 @@ def _when_created(field: Field) -> dict[str, Any]:
 
 
 def _when_replaced(field: Field) -> dict[str, Any]:
+    if field.file:
+        return {}  # It stays, as where JSON is sent; DELETE removes it.
     if field.many:
         return {"load_default": ()}
     if field.default is not None or field.nullable:
         return {"load_default": field.default}
     # What the database or a function fills in for a new row cannot be told here.
     return {"required": True}
+
+
+def _when_changed(field: Field) -> dict[str, Any]:
+    return {}
 
 
 def _check(resource: Resource) -> None:

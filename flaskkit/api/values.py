@@ -1,6 +1,7 @@
 """One value in JSON: what is accepted, what is shown, and how the OpenAPI document tells it.
 
     described(field)        the JSON Schema of a value
+    file_sent(field)        that of a file on its way here
     read(field, value)      from JSON to Python, exact: "1" is not an integer, true is not 1, but 1.0 is
     reader_of(field)        the same, for many values of one field
     shown(value)            from Python to JSON: decimals as strings, moments in RFC 3339, an enum by its name
@@ -97,6 +98,14 @@ def described(field: Field) -> dict[str, Any]:
     if field.many:
         return {"type": "array", "items": _described_one(field), **_words(field)}
     return {**_described_one(field), **_words(field)}
+
+
+def file_sent(field: Field) -> dict[str, Any]:
+    """Return the JSON Schema of a part with a file for *field*."""
+    rules: Any = field.file
+    limits = " ".join([f"At most {rules.max_size:,} bytes.", *rules.limits])
+    words = _words(field).get("description", "")
+    return {"type": "string", "format": "binary", "description": f"{words} {limits}".strip()}
 
 
 def _described_one(field: Field) -> dict[str, Any]:

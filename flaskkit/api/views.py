@@ -26,11 +26,11 @@ from urllib.parse import quote
 
 from flask import Response, request, url_for
 from flask_smorest import Blueprint
+from marshmallow import Schema
 from werkzeug.exceptions import MethodNotAllowed
 
 from flaskkit.access import Policy, declare, nobody, public, requires
-from flaskkit.api import bulk
-from flaskkit.api.bodies import Parser
+from flaskkit.api import bulk, parts
 from flaskkit.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, is_known, on_match, tagged, unchanged
 from flaskkit.api.document import FACTS
 from flaskkit.api.names import in_public_names
@@ -72,8 +72,7 @@ def blueprint_for(
     # What cannot be read can be created, but not be found again to be changed.
     if resource.read != nobody:
         made.add_reading()
-    # A file that must be there from the start cannot come with JSON.
-    if resource.policy("create") != nobody and not any(field.file and field.required for field in resource.writable):
+    if resource.policy("create") != nobody:
         made.add_create()
     if resource.read != nobody and resource.policy("update") != nobody and schemas.patch().fields:
         made.add_changing()
@@ -81,6 +80,8 @@ def blueprint_for(
         made.add_delete()
     if resource.bulk and resource.require_match:
         made.close_bulk()
+    if schemas.forms:
+        parts.make_room(made.blueprint, [*schemas.forms], resource.writable)
     return made.blueprint
 
 
@@ -97,7 +98,7 @@ class _Operations:
     @cached_property
     def blueprint(self) -> Blueprint:
         blueprint = Blueprint(self.resource.name, __name__)
-        blueprint.ARGUMENTS_PARSER = Parser()
+        blueprint.ARGUMENTS_PARSER = parts.PartsParser()
         return blueprint
 
     @cached_property
@@ -144,10 +145,13 @@ class _Operations:
         headers: dict[str, Any] = {"ETag": "ETAG"} if readable else {}
         headers |= {"Location": location} if located else {}
 
+        # A file that must be there from the start cannot come with JSON.
+        in_json = not any(field.file and field.required for field in resource.writable)
+
         @self.add("POST", "create", "add one", headers=keys, responses={201: {"links": self._links()}})
         @requires(resource.policy("create"))
         @without_parameters
-        @blueprint.arguments(schemas.create())
+        @self._body("create", schemas.create if in_json else None)
         @blueprint.response(201, schemas.shown if readable else None, headers=headers or None)
         @once
         @named
@@ -161,7 +165,7 @@ class _Operations:
                 response.headers["Location"] = f"{url_for('.create')}/{quote(key, safe=IN_PATH)}"
             return response
 
-        if resource.bulk:
+        if resource.bulk and in_json:
 
             @self.add("POST", "bulk_create", "add several", headers=keys, items=resource.bulk)
             @requires(resource.policy("create"))
@@ -188,7 +192,7 @@ class _Operations:
         @self.add("PATCH", "update", "change one", **facts)
         @requires(policy)
         @without_parameters
-        @blueprint.arguments(schemas.patch())
+        @self._body("update", schemas.patch)
         @blueprint.response(200, schemas.shown, headers={"ETag": "ETAG"})
         def update(values: dict[str, Any], key: str) -> Any:
             return change(values, key)
@@ -196,7 +200,7 @@ class _Operations:
         @self.add("PUT", "replace", "replace one", **facts)
         @requires(policy)
         @without_parameters
-        @blueprint.arguments(schemas.replace())
+        @self._body("replace", schemas.replace)
         @blueprint.response(200, schemas.shown, headers={"ETag": "ETAG"})
         def replace(values: dict[str, Any], key: str) -> Any:
             return change(values, key)
@@ -282,9 +286,19 @@ class _Operations:
             },
             FACTS: {"headers": list(headers), "items": items},
         }
+        if name in self.schemas.forms:
+            facts["requestBody"] = parts.described(self.schemas.forms[name]())
         document = self.blueprint.doc(**facts)
         scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
         return lambda view: route(document(declare(in_public_names(resource, view), scope=scope)))
+
+    def _body(self, name: str, schema: type[Schema] | None) -> Callable[[View], View]:
+        """Give the view of operation *name* what a body of *schema* holds, or one in parts where there are files."""
+        body, form = schema() if schema else None, self.schemas.forms.get(name)
+        taking: Callable[[View], View] = (
+            parts.reading(self.blueprint, body, form()) if form else self.blueprint.arguments(body)
+        )
+        return taking
 
     def _id(self, name: str) -> str:
         return re.sub(r"\W", "_", f"{name}_{self.resource.name}")

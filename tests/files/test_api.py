@@ -279,10 +279,6 @@ def test_files_are_no_part_of_json_bodies(ann, add):
     assert ann.put(f"/api/books/{key}", json={"title": "Emma, replaced"}).json["cover"]["media_type"] == "image/png"
 
 
-def test_rows_that_need_a_file_are_not_made_with_json(client):
-    assert client.post("/api/scans/", json={"book_id": 1}).status_code == 405
-
-
 def test_what_cannot_be_null_is_not_removed(ann):
     assert ann.delete("/api/scans/1/scan").status_code == 405
 
@@ -322,7 +318,6 @@ class TestDocument:
         assert set(paths["/api/books/{key}/paper"]) == {"get", "parameters"}
         assert set(paths["/api/books/{key}/secret"]) == {"put", "delete", "parameters"}
         assert set(paths["/api/scans/{key}/scan"]) == {"get", "put", "parameters"}
-        assert "post" not in paths["/api/scans"]
 
 
 def test_without_the_feature_a_resource_with_files_is_refused(start):
