@@ -24,7 +24,7 @@ from flaskkit.access import Caller
 from flaskkit.cli import KitGroup
 from flaskkit.config import Config
 from flaskkit.errors import ConfigError, Mistakes
-from flaskkit.feature import Feature, in_order, settings_of
+from flaskkit.feature import Feature, in_order
 from flaskkit.module import Module, load
 
 if TYPE_CHECKING:
@@ -93,12 +93,8 @@ def create_app(config: Config) -> Flask:
         ConfigError: the config, a feature, a module or a resource is wrong; every mistake is listed.
     """
     mistakes = Mistakes(ConfigError(text) for text in config.mistakes())
-    features: tuple[Feature, ...] = ()
-    modules: tuple[Module, ...] = ()
-    with mistakes.noted():
-        features = in_order(config.feature_objects())
-    with mistakes.noted():
-        modules = load(config.modules)
+    features = in_order(config.feature_objects(), mistakes)
+    modules = load(config.modules, mistakes)
     mistakes.report()
     app = Flask(config.import_name, **config.flask_options)
     kit = app.extensions["flaskkit"] = Kit(config, features, modules)
@@ -134,10 +130,7 @@ def _set_native_keys(app: Flask, config: Config, features: tuple[Feature, ...]) 
     if "SECRET_KEY" not in config.flask:
         keys = config.secret_key or (_own_secret(Path(app.instance_path), config.env),)
         app.config.update(SECRET_KEY=keys[0], SECRET_KEY_FALLBACKS=list(keys[1:]))
-    for feature in features:
-        for name, setting in settings_of(type(feature)).items():
-            if setting.key:
-                app.config[setting.key] = getattr(feature, name)
+    app.config.update({declared.key: value for _, value, declared in config.values(features) if declared.key})
     app.config.update(config.flask)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -30,8 +30,6 @@ from flaskkit.feature import REQUIRED, Extension, Feature, Setting, Wired, avail
 from flaskkit.module import Module
 
 Env = Literal["production", "development", "testing"]
-# By where they came from: "file app.toml".
-Tables = Mapping[str, Mapping[str, Any]]
 
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_hex(32))"'  # noqa: S105
 SHORTEST_SECRET = 32
@@ -79,7 +77,7 @@ class Config:
         features = _as_features(self.features, mistakes)
         for path, value, declared in self.values(features):
             with mistakes.noted():
-                _Given(value, repr(path)).read(declared)
+                _Source("code", {path: value}).read(path, declared)
         small = [key for key in self.flask if key != key.upper()]
         mistakes.add(ConfigError, (f"{key!r} is no key of Flask's config: write it in capitals." for key in small))
         mistakes.add(FeatureError, doubles("features", [feature.name for feature in features]))
@@ -109,13 +107,14 @@ class Config:
             ConfigError: every mistake from every source, each with what to write instead.
         """
         mistakes = Mistakes()
-        tables = {"code": code, "mapping": mapping or {}}
+        sources = [_table("code", code), _table("mapping", mapping or {})]
         if toml is not None:
             try:
-                tables[f"file {Path(toml).name}"] = tomllib.loads(Path(toml).read_text("utf-8"))
+                sources.append(_table(f"file {Path(toml).name}", tomllib.loads(Path(toml).read_text("utf-8"))))
             except (OSError, ValueError) as error:
                 mistakes.add(ConfigError, [f"{str(toml)!r} cannot be read: {error}."])
-        return cls(import_name)._given(tables, environ or {}, prefix, mistakes)
+        variables = {name: text for name, text in (environ or {}).items() if name.startswith(prefix)}
+        return cls(import_name)._with([*sources, _Source("environment", variables, prefix)], mistakes)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with other fields, or with other settings: ``replace(env="testing", db={"url": "sqlite://"})``.
@@ -125,7 +124,7 @@ class Config:
         Raises:
             ConfigError: a name or a type is wrong.
         """
-        return self._given({"code": changes}, {}, "", Mistakes())
+        return self._with([_table("code", changes)], Mistakes())
 
     def with_(self, *features: Feature | Extension | str) -> Self:
         """Return a copy in which *features* are on; one that has the name of another takes its place."""
@@ -150,20 +149,18 @@ class Config:
         """Return ``features`` as the objects they became, whatever they were given as."""
         return self.features  # type: ignore[return-value]
 
-    def mistakes(self) -> list[str]:
-        """Return what keeps this config from starting in its ``env``, a sentence each; empty when nothing does."""
-        found: list[str] = []
+    def mistakes(self) -> Iterator[str]:
+        """Yield what keeps this config from starting in its ``env``, a sentence each."""
         if self.env == "production":
             keys = [self.flask["SECRET_KEY"]] if self.flask.get("SECRET_KEY") else self.secret_key
             if wrong := next(filter(None, map(weakness, keys or [""])), ""):
-                found.append(
-                    f"'secret_key' {wrong}. Make one with: {MAKE_SECRET} and set APP_SECRET_KEY."
-                    " While developing, set APP_ENV=development instead."
-                )
+                way_out = f"Make one with: {MAKE_SECRET} and set APP_SECRET_KEY."
+                yield f"'secret_key' {wrong}. {way_out} While developing, set APP_ENV=development instead."
             if self.flask.get("DEBUG", get_debug_flag()):
                 way_out = "Leave out --debug and FLASK_DEBUG, or set APP_ENV=development."
-                found.append(f"Debug mode is on in production. {way_out}")
-        return found + [text for feature in self.feature_objects() for text in feature.mistakes(self)]
+                yield f"Debug mode is on in production. {way_out}"
+        for feature in self.feature_objects():
+            yield from feature.mistakes(self)
 
     def values(self, features: Iterable[Feature]) -> Iterator[tuple[str, Any, Setting]]:
         """Yield path, value and declaration of each setting of the core ("env") and of *features* ("auth.sign_up")."""
@@ -173,35 +170,35 @@ class Config:
             for name, declared in settings_of(type(feature)).items():
                 yield f"{feature.name}.{name}", getattr(feature, name), declared
 
-    def _given(self, tables: Tables, environ: Mapping[str, str], prefix: str, mistakes: Mistakes) -> Self:
-        """Return a copy with what *tables*, by origin, and *environ* say, after reporting every mistake in them."""
-        given = {path: one for origin, table in tables.items() for path, one in _from_table(table, origin)}
-        given |= _from_environ(environ, prefix, ["features"])
+    def _with(self, sources: Sequence[_Source], mistakes: Mistakes) -> Self:
+        """Return a copy with what *sources* say, the later ones winning, after reporting every mistake in them."""
         features: Sequence[Feature] = self.feature_objects()
-        if "features" in given:
+        # Features of a list that does not count are not imported.
+        if listing := [source for source in sources if source.written("features") in source.values]:
             with mistakes.noted():
-                features = _as_features(given["features"].read(_CORE["features"]), mistakes)
+                listed = listing[-1].read(listing[-1].written("features"), _CORE["features"])
+                features = _as_features(listed, mistakes)
+        on = {feature.name for feature in features}
         known = {path: declared for path, _, declared in self.values(features)}
         known |= _NATIVE | {f"flask.{declared.key}": declared for declared in known.values() if declared.key}
-        off = available().keys() - {feature.name for feature in features}
-        given |= _from_environ(environ, prefix, known)
-        mistakes.add(ConfigError, _unknown(environ, prefix, known, off))
         # By feature and setting; "" stands for the core.
         changes = defaultdict[str, dict[str, Any]](dict, flask={**self.flask}, flask_options={**self.flask_options})
-        for path, value in given.items():
-            table, _, name = path.rpartition(".")
-            with mistakes.noted():
-                if path in known and (value.text or table != "flask"):
-                    changes[table][name] = value.read(known[path])
-                elif table in ("flask", "flask_options"):
-                    changes[table][name] = value.value
-                elif any(one.startswith(f"{path}.") for one in known):
-                    raise ConfigError(f"{value.spelt} is a table of settings, not {value.value!r}.")
-                elif table not in off:
-                    raise ConfigError(f"{value.spelt} is not a setting.{did_you_mean(path, known)}")
+        origins = {**self.origins}
+        for source in sources:
+            paths = {source.written(path): path for path in known}
+            for name, value in source.values.items():
+                path = paths.get(name, name)
+                table = source.table_of(name, ["flask", "flask_options", *on, *available()])
+                origins[path] = source.origin_of(name)
+                with mistakes.noted():
+                    if table in ("flask", "flask_options") and source.prefix is None:
+                        changes[table][name.removeprefix(f"{table}.")] = value
+                    elif path in known:
+                        changes[table][path.removeprefix(f"{table}.")] = source.read(name, known[path])
+                    elif table in {"", "flask", *on}:
+                        raise ConfigError(source.unknown(name, table, paths))
         made = [dataclasses.replace(feature, **changes[feature.name]) for feature in features]
         core = {**changes[""], "features": made, "flask": changes["flask"], "flask_options": changes["flask_options"]}
-        origins = {**self.origins, **{path: value.origin for path, value in given.items()}}
         copy = self
         with mistakes.noted():
             copy = dataclasses.replace(self, **core, origins=origins)
@@ -226,59 +223,63 @@ _KINDS: dict[str, type] = {
 _NATIVE = {f"flask.{key}": Setting(kind) for key, kind in _KINDS.items()}
 
 
-class _Given(NamedTuple):
-    """One value from one source. *spelt* is how the user wrote its name; *text* is yet to be parsed."""
+class _Source(NamedTuple):
+    """Values from one place, by how it writes their names. Those with a *prefix* are variables: text yet to be read."""
 
-    value: Any
-    spelt: str
-    origin: str = "code"
-    text: bool = False
+    origin: str
+    values: Mapping[str, Any]
+    prefix: str | None = None
 
-    def read(self, declared: Setting) -> Any:
-        """Return the value as its type is *declared*."""
-        value, kind = self.value, declared.kind
+    def written(self, path: str) -> str:
+        """Return how "auth.sign_up" is written here, such as APP_AUTH_SIGN_UP."""
+        return path if self.prefix is None else self.prefix + path.replace(".", "_").upper()
+
+    def table_of(self, name: str, tables: Iterable[str]) -> str:
+        """Return which of *tables* holds *name*; "" for settings of the core."""
+        inside = (table for table in tables if name.startswith(self.written(f"{table}.")))
+        return "" if name in map(self.written, _CORE) else max(inside, key=len, default="")
+
+    def read(self, name: str, declared: Setting) -> Any:
+        """Return the value called *name* as its type is *declared*."""
+        value, kind, text = self.values[name], declared.kind, self.prefix is not None
         if value is REQUIRED:
-            raise FeatureError(f"{self.spelt} is missing; it has no default.")
-        shapes = {get_origin(one) for one in (kind, *get_args(kind))} if self.text else set()
+            raise FeatureError(f"{name!r} is missing; it has no default.")
+        shapes = {get_origin(one) for one in (kind, *get_args(kind))} if text else set()
         try:
             if Mapping in shapes:
                 value = msgspec.json.decode(value)
             elif shapes & {tuple, Sequence}:
                 value = [part.strip() for part in value.split(",") if part.strip()]
-            return msgspec.convert(value, kind, strict=not self.text)
+            return msgspec.convert(value, kind, strict=not text)
         except msgspec.DecodeError:
-            raise ConfigError(f"{self.spelt} {_expected(declared, value)}") from None
+            raise ConfigError(f"{self._spelt(name)} {_expected(declared, value)}") from None
         except TypeError:
             return value  # Of a kind that msgspec does not know, such as a model class: the feature checks it.
 
+    def unknown(self, name: str, table: str, names: Iterable[str]) -> str:
+        """Return what is wrong with *name*, which sets nothing; *names* are those that would."""
+        hint = did_you_mean(name, names)
+        if table == "flask":
+            native = name.removeprefix(self.written("flask."))
+            return f"{name} has no declared type; set {native} in code or TOML.{hint}"
+        if any(one.startswith(f"{name}.") for one in names):
+            return f"{name!r} is a table of settings, not {self.values[name]!r}."
+        return f"{self._spelt(name)} is not a setting.{hint}"
 
-def _from_table(table: Mapping[str, Any], origin: str) -> Iterator[tuple[str, _Given]]:
+    def origin_of(self, name: str) -> str:
+        """Return where the value called *name* comes from, as `flask kit settings` says it."""
+        return self.origin if self.prefix is None else f"{self.origin} {name}"
+
+    def _spelt(self, name: str) -> str:
+        return repr(name) if self.prefix is None else name
+
+
+def _table(origin: str, table: Mapping[str, Any]) -> _Source:
+    values: dict[str, Any] = {}
     for key, value in table.items():
-        inner = {f"{key}.{name}": one for name, one in value.items()} if isinstance(value, Mapping) else {key: value}
-        yield from ((path, _Given(one, repr(path), origin)) for path, one in inner.items())
-
-
-def _variable(prefix: str, path: str) -> str:
-    return prefix + path.replace(".", "_").upper()
-
-
-def _from_environ(environ: Mapping[str, str], prefix: str, paths: Iterable[str]) -> dict[str, _Given]:
-    variables = {path: variable for path in paths if (variable := _variable(prefix, path)) in environ}
-    return {path: _Given(environ[one], one, f"environment {one}", text=True) for path, one in variables.items()}
-
-
-def _unknown(environ: Iterable[str], prefix: str, known: Iterable[str], off: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with each variable that sets nothing, unless it is for a feature that is off."""
-    variables = [_variable(prefix, path) for path in known]
-    tables = {_variable(prefix, f"{one}."): one for one in (*off, *(path.partition(".")[0] for path in known))}
-    for variable in environ:
-        if variable.startswith(prefix) and variable not in variables:
-            begin = max((one for one in tables if variable.startswith(one)), key=len, default="")
-            wrong = "is not a setting"
-            if tables.get(begin) == "flask":
-                wrong = f"has no declared type; set {variable.removeprefix(begin)} in code or TOML"
-            if tables.get(begin) not in off:
-                yield f"{variable} {wrong}.{did_you_mean(variable, variables)}"
+        inner = isinstance(value, Mapping) and key not in _CORE
+        values |= {f"{key}.{name}": one for name, one in value.items()} if inner else {key: value}
+    return _Source(origin, values)
 
 
 def _as_features(given: Any, mistakes: Mistakes) -> list[Feature]:
@@ -290,15 +291,13 @@ def _as_features(given: Any, mistakes: Mistakes) -> list[Feature]:
 
 
 def _as_feature(given: Any) -> Feature:
-    if isinstance(given, Feature):
-        return given
     if isinstance(given, str):
         return find(given)()
     if isinstance(given, type) and issubclass(given, Feature):
         raise FeatureError(f"{given.__name__} is a class; write {given.__name__}().")
-    if callable(getattr(given, "init_app", None)):
-        return Wired(given)
-    raise FeatureError(f"features takes names, features and Flask extensions, not {given!r}.")
+    if not callable(getattr(given, "init_app", None)):
+        raise FeatureError(f"features takes names, features and Flask extensions, not {given!r}.")
+    return given if isinstance(given, Feature) else Wired(given)
 
 
 _SPOKEN: dict[Any, str] = {bool: "true or false", Sequence[Any]: "a list"}

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, get_type_
 
 from flask import Flask
 
-from flaskkit.errors import FeatureError, did_you_mean
+from flaskkit.errors import FeatureError, Mistakes, did_you_mean
 
 if TYPE_CHECKING:
     from flaskkit.config import Config
@@ -168,22 +168,22 @@ def find(name: str) -> type[Feature]:
     return found
 
 
-def in_order(features: Iterable[Feature]) -> tuple[Feature, ...]:
+def in_order(features: Iterable[Feature], mistakes: Mistakes) -> tuple[Feature, ...]:
     """Return *features* as given, except that each follows what it ``requires`` and what it names in ``after``.
 
-    Raises:
-        FeatureError: a required feature is off, or features wait for each other.
+    A required feature that is off, and features that wait for each other, are added to *mistakes*.
     """
     by_name = {feature.name: feature for feature in features}
-    missing = [(name, needed) for name, one in by_name.items() for needed in one.requires if needed not in by_name]
-    if missing:
-        raise FeatureError("Feature {!r} needs feature {!r}, which is switched off.".format(*one) for one in missing)
+    missing = ((name, needed) for name, one in by_name.items() for needed in one.requires if needed not in by_name)
+    off = "Feature {!r} needs feature {!r}, which is switched off."
+    mistakes.add(FeatureError, (off.format(*names) for names in missing))
     placed: dict[str, Feature] = {}
 
     def place(name: str, waiting: tuple[str, ...] = ()) -> None:
         if name in waiting:
             circle = " → ".join(map(repr, [*waiting[waiting.index(name) :], name]))
-            raise FeatureError(f"These features wait for each other: {circle}.")
+            mistakes.add(FeatureError, [f"These features wait for each other: {circle}."])
+            return
         for other in (*by_name[name].requires, *by_name[name].after):
             if other in by_name and other not in placed:
                 place(other, (*waiting, name))

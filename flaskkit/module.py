@@ -38,26 +38,22 @@ class Module:
     contributions: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(modules: Iterable[Module | str]) -> tuple[Module, ...]:
+def load(modules: Iterable[Module | str], mistakes: Mistakes) -> tuple[Module, ...]:
     """Import what is given by dotted name, and check each resource against its model.
 
-    Raises:
-        ModuleError: a name that cannot be imported, that has no ``Module`` called ``module``, or a module or
-            resource name used twice.
-        ResourceError: what a resource names, its model lacks.
+    Added to *mistakes* are names that cannot be imported, that have no ``Module`` called ``module``, names of modules
+    or resources used twice, and what a resource names and its model lacks.
     """
-    mistakes = Mistakes()
     loaded: list[Module] = []
     for module in modules:
         with mistakes.noted():
             loaded.append(_checked(_import(module) if isinstance(module, str) else module))
-    mistakes.add(ModuleError, doubles("modules", [module.name for module in loaded]))
     resources = [resource for module in loaded for resource in module.resources]
+    mistakes.add(ModuleError, doubles("modules", [module.name for module in loaded]))
     mistakes.add(ModuleError, doubles("resources", [resource.name for resource in resources]))
     for resource in resources:
         with mistakes.noted():
             resource.check()
-    mistakes.report()
     return tuple(loaded)
 
 

@@ -122,6 +122,16 @@ def test_features_and_modules_come_from_the_environment():
     assert config.modules == ("a.b", "c")
 
 
+def test_features_that_a_later_source_leaves_out_are_not_imported():
+    config = Config.load("app", features=["not-installed-here"], environ={"APP_FEATURES": "db"})
+    assert [feature.name for feature in config.features] == ["db"]
+
+
+def test_a_mistake_is_told_where_a_later_source_wins_too():
+    with pytest.raises(ConfigError, match="'env' must be one of .*, not 'prod'"):
+        Config.load("app", mapping={"env": "prod"}, environ={"APP_ENV": "testing"})
+
+
 def test_all_mistakes_are_reported_at_once(toml):
     with pytest.raises(ConfigError) as caught:
         Config.load(
