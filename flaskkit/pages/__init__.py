@@ -35,6 +35,7 @@ from flaskkit.forms.jinja import jinja_left_open
 from flaskkit.module import Module
 from flaskkit.pages.actions import Action, take_up
 from flaskkit.pages.errors import error_page, tell_repairs
+from flaskkit.pages.listing import asked
 from flaskkit.pages.overrides import templates
 from flaskkit.pages.section import Section
 from flaskkit.pages.site import Site
@@ -44,7 +45,7 @@ from flaskkit.texts import speak_in_templates
 if TYPE_CHECKING:
     from flaskkit.config import Config
 
-__all__ = ["Action", "Pages", "Section"]
+__all__ = ["Action", "Pages", "Section", "asked"]
 
 
 @dataclass(frozen=True)

@@ -108,12 +108,15 @@ class Conditions:
     """The filters of *resource* that *args*, the parameters of an address, ask for."""
 
     def __init__(self, resource: Resource, args: MultiDict[str, str]) -> None:
-        self._form = FlaskForm(MultiDict(), meta={"csrf": False})
         self.wanted: dict[str, Any] = {}
         self.errors: dict[str, str] = {}
         self.lines: list[Condition] = []
         for column in _columns(resource):
             self.lines += self._lines(column, args)
+
+    @cached_property
+    def _form(self) -> FlaskForm:
+        return FlaskForm(MultiDict(), meta={"csrf": False})
 
     @property
     def count(self) -> int:

@@ -25,12 +25,14 @@ from flaskkit.db import rows
 from flaskkit.db.keys import url_key
 from flaskkit.db.lists import Page
 from flaskkit.db.texts import name_of
+from flaskkit.errors import Rejected
 from flaskkit.pages.actions import Action, may_act
 from flaskkit.pages.cells import Cell, cells_of, in_reading_order, kind_of
 from flaskkit.pages.conditions import Conditions
 from flaskkit.pages.editing import form_of
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
+from flaskkit.texts import joined, spoken
 
 if TYPE_CHECKING:
     from flaskkit.pages.section import Section
@@ -98,8 +100,13 @@ class Query:
 
     def page(self, **options: Any) -> Page:
         """Return rows as ``rows.page`` does, with its other *options*."""
+        return rows.page(self.resource, **{**self.wanted, **options})
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What of it ``rows.page`` takes."""
         sorts = [self.sort] if self.sort else []
-        return rows.page(self.resource, filters=self.filters.wanted, q=self.q, sorts=sorts, **options)
+        return {"filters": self.filters.wanted, "q": self.q, "sorts": sorts, "number": self.number}
 
     @cached_property
     def chosen(self) -> list[Field]:
@@ -118,6 +125,22 @@ class Query:
         shown = [field for field in readable if field not in counted and field.type is not object]
         # More would not fit beside each other; the page of a row shows all, and visitors choose.
         return (shown or readable)[:MOST_COLUMNS]
+
+
+def asked(resource: Resource) -> dict[str, Any]:
+    """Return what the address of the current request asks of a list of *resource*, as ``shown.page`` takes it.
+
+    The parameters are those of the lists that flaskkit makes, see above. A page below 1 is the first one.
+
+    Raises:
+        Rejected: the value of a filter is none; ``errors`` says so by the label of the column.
+    """
+    query = Query.asked(resource)
+    errors = query.filters.errors
+    if errors:
+        told = joined(*(joined(label, message, between=": ") for label, message in errors.items()))
+        raise Rejected({label: [message] for label, message in errors.items()}, spoken(told))
+    return query.wanted
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,7 @@ class Listing:
             # No row can be as asked; the message stands beside the filter.
             return cls(section, resource, query, Page([], 1, section.page_size, 0), forms or {})
         wanted: dict[str, Any] = {"size": section.page_size, "count_to": MOST_COUNTED, "fields": query.columns}
-        page = query.page(number=query.number, **wanted)
+        page = query.page(**wanted)
         if query.number > page.pages:
             page = query.page(number=page.pages, **wanted)
         return cls(section, resource, query, page, forms or {})
