@@ -112,8 +112,10 @@ class Api(Feature):
                     below = given == version.prefix or given.startswith(f"{version.prefix}/")
                     prefix = given if below else version.prefix + given
                     version.smorest(app).register_blueprint(part, url_prefix=prefix)
+        added = set(app.blueprints) - before
+        _take_either_slash(app, added)
         if csrf.takes_over(app):
-            csrf.guard(app, set(app.blueprints) - before)
+            csrf.guard(app, added)
 
     def checks(self) -> Iterable[Any]:
         from flaskkit.api import checks
@@ -153,6 +155,16 @@ class Api(Feature):
         app.register_blueprint(blueprint, name=name, url_prefix=place)
         blueprint.register_views_in_doc(api, app, api.spec, name=name, parameters=None)
         api.spec.tag({"name": resource.name, "description": resource.label})
+
+
+def _take_either_slash(app: Flask, blueprints: set[str]) -> None:
+    """Let hand-written operations in *blueprints* be what generated ones are: the same with and without a final slash.
+
+    Flask would redirect, which few clients follow with the body of a POST.
+    """
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.rpartition(".")[0] in blueprints:
+            rule.strict_slashes = rule.merge_slashes = False
 
 
 def _below(app: Flask, prefix: str) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ from flaskkit.api.parameters import without_parameters
 from flaskkit.api.parts import BUFFER, ENVELOPE, MEDIA_TYPE, file_of
 from flaskkit.api.representation import Shown
 from flaskkit.api.values import described, file_sent, file_shown
-from flaskkit.api.views import also_read
+from flaskkit.api.views import EITHER_SLASH, also_read
 from flaskkit.db import rows
 from flaskkit.errors import Rejected
 from flaskkit.resource import Resource
@@ -129,7 +129,7 @@ def _operation(
         f"/<key>/{field.name}",
         methods=[method],
         endpoint=f"{name}_{field.name}",
-        strict_slashes=False,
+        **EITHER_SLASH,
         tags=[resource.name],
         parameters=[key],
     )

@@ -51,6 +51,8 @@ ONE = "/<key>"
 # What an unknown parameter is answered with.
 REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
 NO_SUCH_ROW = {"404": "NOT_FOUND", "412": "PRECONDITION_FAILED"}
+# With and without a final slash; with two it is another URL. Nothing is ever redirected.
+EITHER_SLASH = {"strict_slashes": False, "merge_slashes": False}
 # What may stand in a path as it is (RFC 3986, section 3.3).
 IN_PATH = "!$&'()*+,:;=@"
 
@@ -246,7 +248,7 @@ class _Operations:
 
         path = PATHS["bulk_update"]
         methods = [method for method in ("PATCH", "PUT", "DELETE") if (method, path) not in self.by_hand]
-        options: dict[str, Any] = {"methods": methods, "strict_slashes": False}
+        options: dict[str, Any] = {"methods": methods, **EITHER_SLASH}
         if methods:
             # Not by the blueprint's own way, which would put it into the document.
             self.blueprint.record(lambda state: state.add_url_rule(path, "bulk_closed", bulk_closed, **options))
@@ -272,7 +274,7 @@ class _Operations:
             path.rstrip("/"),
             methods=[method],
             endpoint=name,
-            strict_slashes=False,
+            **EITHER_SLASH,
             tags=[resource.name],
             parameters=[{"name": "key", "in": "path", **_described_key(resource)}] if path == ONE else None,
         )

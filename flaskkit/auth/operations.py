@@ -60,6 +60,10 @@ KINDS: Mapping[Any, Callable[..., ma.fields.Field[Any]]] = {
 }
 
 
+# As all of the API has it: a final slash makes no difference, and nothing is redirected.
+EITHER_SLASH = {"strict_slashes": False, "merge_slashes": False}
+
+
 class Body(ma.Schema):
     """Refuses what it does not know."""
 
@@ -192,7 +196,7 @@ def _add(blueprint: Blueprint, flow: Flow) -> None:
     )(view)
     # Outermost: whoever may not ask learns nothing about what could be sent.
     view = requires(flow.policy)(view)
-    blueprint.route(flow.path, methods=[flow.method], endpoint=flow.name, tags=["auth"])(view)
+    blueprint.route(flow.path, methods=[flow.method], endpoint=flow.name, tags=["auth"], **EITHER_SLASH)(view)
 
 
 def _answered(name: str, kind: Any) -> ma.fields.Field[Any]:
@@ -245,7 +249,7 @@ def _in_json(field: Field) -> ma.fields.Field[Any]:
 
 
 def _add_me(blueprint: Blueprint) -> None:
-    @blueprint.route("/me", endpoint="me", tags=["auth"])
+    @blueprint.route("/me", endpoint="me", tags=["auth"], **EITHER_SLASH)
     @blueprint.doc(operationId="auth_me", summary="Who am I")
     @requires(login, scope="*")
     @blueprint.response(200, AuthMe)
@@ -256,7 +260,7 @@ def _add_me(blueprint: Blueprint) -> None:
 
 
 def _add_csrf(blueprint: Blueprint) -> None:
-    @blueprint.route("/csrf", endpoint="csrf", tags=["auth"])
+    @blueprint.route("/csrf", endpoint="csrf", tags=["auth"], **EITHER_SLASH)
     @blueprint.doc(operationId="auth_csrf", summary="A CSRF token", responses={"400": "BAD_REQUEST"})
     @requires(public)
     @blueprint.response(200, AuthCSRF)
@@ -273,4 +277,4 @@ def _add_export(blueprint: Blueprint) -> None:
         summary="Everything that is mine",
         responses={"200": {"description": "OK", "content": {"application/json": {"schema": told}}}, "403": "FORBIDDEN"},
     )(leaving.export)
-    blueprint.route("/export", endpoint="export", tags=["auth"])(view)
+    blueprint.route("/export", endpoint="export", tags=["auth"], **EITHER_SLASH)(view)

@@ -106,6 +106,14 @@ def test_a_post_without_the_final_slash_is_not_redirected(ann):
     assert ann.post("/api/books", json={"title": "Emma"}).status_code == 201
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/api/books//", "/api/books/1//", "/api//books", "/api//books//1"])
+def test_two_slashes_are_another_url_and_not_redirected(ann, method, path):
+    refused = ann.open(path, method=method)
+    assert refused.status_code in (404, 405)
+    assert refused.content_type == "application/problem+json"
+
+
 @pytest.mark.parametrize("path", ["/api/books", "/api/books/"])
 def test_a_method_that_a_list_lacks_is_refused_with_those_it_has(ann, path):
     refused = ann.delete(path)

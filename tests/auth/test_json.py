@@ -37,6 +37,10 @@ def test_logging_in_and_out(site, ada):
     assert client.get("/who").text == "nobody"
 
 
+def test_a_final_slash_makes_no_difference(site, ada):
+    assert post(site.client(), "login/", ADA).status_code == 200
+
+
 def test_the_cookie_of_a_session_cannot_be_read_by_scripts(site, ada):
     answer = post(site.client(), "login", {**ADA, "remember": True})
     cookies = answer.headers.getlist("Set-Cookie")
