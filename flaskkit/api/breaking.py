@@ -166,9 +166,11 @@ class _Changes:
                     yield f" {status}: is gone"
                 continue
             before, after = self.old.at(answer), self.new.at(new[status])
-            for header in before.get("headers", {}):
-                if header not in after.get("headers", {}):
-                    yield f" {status}: header {header!r} is gone"
+            for name, header in before.get("headers", {}).items():
+                if name not in after.get("headers", {}):
+                    yield f" {status}: header {name!r} is gone"
+                elif self.old.at(header).get("required") and not self.new.at(after["headers"][name]).get("required"):
+                    yield f" {status}: header {name!r} may be missing now"
             yield from self._of_contents(before.get("content", {}), after.get("content", {}), f" {status}", sent=False)
 
     def _of_contents(self, old: Schema, new: Schema, where: str, *, sent: bool) -> Iterator[str]:

@@ -30,6 +30,7 @@ from flaskkit.api.schemas import Object
 
 # Where an operation says what flask-smorest cannot: header parameters, and how many items its body has at most.
 FACTS = "x-flaskkit-facts"
+TAG = {"description": "The entity tag of what is answered (RFC 9110).", "schema": {"type": "string"}}
 
 
 class Facts(BasePlugin):
@@ -178,20 +179,21 @@ def add_components(app: Flask, api: flask_smorest.Api) -> None:
         # The header holds JSON; a plain schema would describe another notation (OpenAPI 3.1, "Header Object").
         {
             "description": "Which page this is, and how many there are.",
+            "required": True,
             "content": {"application/json": {"schema": pagination}},
         },
         lazy=True,
     )
     components.header(
         "LINK",
-        {"description": "The first, prev, next and last page (RFC 8288).", "schema": {"type": "string"}},
+        {
+            "description": "The first, prev, next and last page (RFC 8288).",
+            "required": True,
+            "schema": {"type": "string"},
+        },
         lazy=True,
     )
-    components.header(
-        "ETAG",
-        {"description": "The entity tag of what is answered (RFC 9110).", "schema": {"type": "string"}},
-        lazy=True,
-    )
+    components.header("ETAG", {**TAG, "required": True}, lazy=True)
     if "auth" in app.extensions["flaskkit"]:
         _add_ways_to_log_in(app, components)
 
@@ -211,9 +213,15 @@ def _problem(status: HTTPStatus, words: str) -> dict[str, Any]:
     }
     if status in _HEADERS:
         response["headers"] = {
-            name: {"description": said, "schema": {"type": kind}} for name, (said, kind) in _HEADERS[status].items()
+            name: {"description": said, "schema": {"type": kind}, **_required(status)}
+            for name, (said, kind) in _HEADERS[status].items()
         }
     return response
+
+
+def _required(status: HTTPStatus) -> dict[str, bool]:
+    # Not every 429 is that of a limit, and an app may have its own.
+    return {"required": True} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, tuple[str, str]]] = {

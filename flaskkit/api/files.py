@@ -65,8 +65,12 @@ def _add_download(blueprint: Blueprint, resource: Resource, field: Field) -> Non
     types = _rules(field).types or (ANYTHING,)
     binary = {"type": "string", "format": "binary"}
     headers = {
-        "ETag": {"description": "Stays the same as long as the bytes do.", "schema": {"type": "string"}},
-        "Content-Disposition": {"description": "Its name.", "schema": {"type": "string"}},
+        "ETag": {
+            "description": "Stays the same as long as the bytes do.",
+            "required": True,
+            "schema": {"type": "string"},
+        },
+        "Content-Disposition": {"description": "Its name.", "required": True, "schema": {"type": "string"}},
     }
     content = {one: {"schema": {**binary, "contentMediaType": one}} for one in types}
     answers = {

@@ -32,7 +32,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from flaskkit.access import Policy, declare, nobody, public, requires
 from flaskkit.api import bulk, parts
 from flaskkit.api.conditional import IF_NONE_MATCH, NOT_MODIFIED, is_known, on_match, tagged, unchanged
-from flaskkit.api.document import FACTS
+from flaskkit.api.document import FACTS, TAG
 from flaskkit.api.names import in_public_names
 from flaskkit.api.paging import headers_of
 from flaskkit.api.parameters import Parameters, Query, without_parameters
@@ -144,8 +144,10 @@ class _Operations:
         readable = resource.read != nobody
         located = readable and "read" not in resource.without
         location = {"description": "Where the new one is.", "schema": {"type": "string", "format": "uri-reference"}}
-        headers: dict[str, Any] = {"ETag": "ETAG"} if readable else {}
-        headers |= {"Location": location} if located else {}
+        # Without a new row that the caller may not see there is nothing of it.
+        always = resource.read == public
+        headers: dict[str, Any] = {"ETag": "ETAG" if always else TAG} if readable else {}
+        headers |= {"Location": {**location, "required": always}} if located else {}
 
         # A file that must be there from the start cannot come with JSON.
         in_json = not any(field.file and field.required for field in resource.writable)

@@ -163,6 +163,29 @@ def test_the_document_says_where_the_app_is(start):
     assert app.test_client().get("/api/openapi.json").json["servers"] == [{"url": "/shop"}]
 
 
+def test_headers_that_are_always_sent_are_required(client, ann, document):
+    found = operations(document)
+
+    def required(name, status):
+        headers = found[name]["responses"][status]["headers"]
+        at = {
+            n: document["components"]["headers"][one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+            for n, one in headers.items()
+        }
+        return {n for n, one in at.items() if one.get("required")}
+
+    assert required("list_books", "200") == required("list_books", "304") == {"X-Pagination", "Link", "ETag"}
+    assert required("read_books", "200") == required("replace_books", "200") == {"ETag"}
+    assert required("create_books", "201") == {"Location", "ETag"}
+    # Not everybody may see the new one.
+    assert required("create_shelves", "201") == set()
+    assert document["components"]["responses"]["UNAUTHORIZED"]["headers"]["WWW-Authenticate"]["required"]
+    # Also where there is nothing.
+    for query in ("", "?count=none", "?after=", "?page=9"):
+        assert {"X-Pagination", "Link", "ETag"} <= {*client.get(f"/api/notes{query}").headers.keys()}
+    assert ann.post("/api/books", json={"title": "Emma"}).headers["Location"]
+
+
 def test_headers_of_answers_are_described(document):
     headers = document["components"]["headers"]
     assert headers["PAGINATION"]["content"] == {
