@@ -14,7 +14,6 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import starmap
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from flask import Flask, Response, current_app
 from flask.json.provider import DefaultJSONProvider
 
 from flaskkit.api.values import shown
+from flaskkit.db.columns import ByColumn, columns_of
 from flaskkit.resource.computed import as_told
 from flaskkit.resource.fields import Field
 
@@ -47,16 +47,14 @@ class Writer:
         """Return *rows* as a JSON array of objects."""
         return _encode(self.encodable(rows)) + b"\n"
 
-    def encodable(self, rows: Sequence[tuple[Any, ...] | None]) -> list[Any]:
-        """Return *rows* as what msgspec encodes; None stays."""
-        there = [row for row in rows if row is not None]
-        if len(there) < len(rows):
-            made = iter(self.encodable(there))
+    def encodable(self, rows: Sequence[Any]) -> list[Any]:
+        """Return *rows*, tuples, as what msgspec encodes; None stays."""
+        if not rows:
+            return []
+        if not isinstance(rows, ByColumn) and None in rows:
+            made = iter(self.encodable([row for row in rows if row is not None]))
             return [None if row is None else next(made) for row in rows]
-        if not self._changes or not rows:
-            return list(starmap(self._struct, there))
-        # By columns: what is left to do for each row is done in C.
-        columns: list[Sequence[Any]] = list(zip(*there, strict=True))
+        columns = columns_of(rows)
         for i, change in self._changes:
             columns[i] = change(columns[i])
         return list(map(self._struct, *columns))

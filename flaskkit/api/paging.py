@@ -65,9 +65,7 @@ def _written(name: str, links: Mapping[str, Any]) -> str:
     """Return the header with *links*: for each relation, what stands for *name* in the query of this request."""
     path, given = quote(request.root_path + request.path), list(request.args.to_dict().items())
     at = next((i for i, (other, _) in enumerate(given) if other == name), len(given))
-    # Encoded once, not for each link.
-    before, behind = urlencode(given[:at]), urlencode(given[at + 1 :])
-    return ", ".join(
-        f'<{path}?{"&".join(filter(None, (before, urlencode({name: value}), behind)))}>; rel="{relation}"'
-        for relation, value in links.items()
-    )
+    # Encoded once, not for each link; numbers and cursors are what they are in a URL.
+    before = f"{path}?{urlencode(given[:at])}{'&' if at else ''}{name}="
+    behind = f"{'&' if given[at + 1 :] else ''}{urlencode(given[at + 1 :])}"
+    return ", ".join(f'<{before}{value}{behind}>; rel="{relation}"' for relation, value in links.items())

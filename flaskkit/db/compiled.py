@@ -24,6 +24,7 @@ from sqlalchemy.sql.operators import eq
 from werkzeug.exceptions import NotFound
 
 from flaskkit.db import rows
+from flaskkit.db.columns import ByColumn, columns_of
 from flaskkit.db.filters import comparable_type
 from flaskkit.db.keys import parsed, parts_of
 from flaskkit.db.lists import Asked, Lists, Page
@@ -75,9 +76,11 @@ class Reader:
         self._width = len(columns)
         self._key = getattr(resource.model, resource.key.name)
         self._key_type = self._key.type
-        # In a subquery, columns need names of their own. The key follows them.
+        # In a subquery, columns need names of their own. The key follows them, unless it is one of them.
         own = [column.label(f"column_{i}") if self.links else column for i, column in enumerate(columns)]
-        self._columns = (*own, self._key.label("of"))
+        self._key_at = next((i for i, column in enumerate(columns) if column is self._key), self._width)
+        self.shows_key = self._key_at < self._width
+        self._columns = tuple(own) if self.shows_key else (*own, self._key.label("of"))
         self._listing = Lists(resource, self._columns, links=self.links)
         self._of_key = self._key == bindparam("key", type_=comparable_type(self._key))
         self._of_keys = self._key.in_(bindparam("keys", expanding=True))
@@ -125,7 +128,7 @@ class Reader:
             return [self.of(item) for item in items]
         keys = [rows.key_of(item) for item in items]
         found = db.session.execute(self._where(self._of_keys, seen=self.seen()), {"keys": keys}).all()
-        by_key = dict(zip((row[self._width] for row in found), self.tuples(found), strict=True))
+        by_key = dict(zip((row[self._key_at] for row in found), self.tuples(found), strict=True))
         if not by_key.keys() >= {*keys}:
             raise NotFound
         return [by_key[key] for key in keys]
@@ -148,13 +151,12 @@ class Reader:
         """Return for each link which rows the caller sees: None for all."""
         return seen_behind(self.links)
 
-    def tuples(self, found: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Return *found* as tuples of the fields; after the columns stands the key, then the values of links."""
+    def tuples(self, found: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        """Return *found* as tuples of the fields; after the columns, with the key, stand the values of links."""
         if not found:
             return []
-        # By columns, not by rows: what is left to do for each value is done in C.
-        columns = list(zip(*found, strict=True))
-        own, keys, others = iter(columns[: self._width]), columns[self._width], self._width + 1
+        columns = columns_of(found)
+        own, keys, others = iter(columns[: self._width]), columns[self._key_at], len(self._columns)
         shown: list[Sequence[Any]] = []
         for part in self._parts:
             if isinstance(part, Link):
@@ -165,7 +167,7 @@ class Reader:
                 shown.append([held[key] for key in keys])
             else:
                 shown.append(next(own))
-        return list(zip(*shown, strict=True))
+        return ByColumn(shown)
 
     def _read(self, statement: Any, parameters: Mapping[str, Any]) -> Sequence[Any]:
         return rows_of(statement, self.resource.model, parameters, alone=not self._lists)

@@ -152,8 +152,9 @@ class Inserter:
             column = link.key.property.columns[0]
             # Not the column itself: SQLAlchemy would add its table to the subquery, where it stands for all rows.
             shown += link.returned(literal_column(str(column.compile(dialect=dialect)), column.type))
-        # The reader's rows hold the key behind its columns.
-        return insert(key.table).returning(key, *shown[: len(own)], key, *shown[len(own) :]), True
+        # As in the reader's rows.
+        behind = [] if self._reader.shows_key else [key]
+        return insert(key.table).returning(key, *shown[: len(own)], *behind, *shown[len(own) :]), True
 
 
 class _Given:

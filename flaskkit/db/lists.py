@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Select, bindparam, func, literal_column, select
 
@@ -56,7 +56,7 @@ class Page:
     Where ``beyond``, there are more rows than ``total``, and nobody counted them.
     """
 
-    items: list[Any]
+    items: Sequence[Any]
     number: int
     size: int
     total: int | None
@@ -71,15 +71,14 @@ class Page:
         return max(seen, -(-(self.total or 0) // self.size))
 
 
-@dataclass(frozen=True)
-class _Shape:
+class _Shape(NamedTuple):
     """What the text of a statement depends on."""
 
     filters: tuple[tuple[str, bool | None], ...]
     sorts: tuple[str, ...]
     q: bool
     words: tuple[bool, ...]
-    count: bool
+    counted: bool
     capped: bool
     nulls: tuple[bool, ...] | None
 
@@ -177,7 +176,7 @@ class Lists:
         size = bindparam("size", type_=BigInteger)
         if shape.nulls is None:
             # Not count(*) OVER (): that reads every row in full before the first is sent.
-            counted = [total.correlate(None).scalar_subquery().label("total")] if shape.count else []
+            counted = [total.correlate(None).scalar_subquery().label("total")] if shape.counted else []
             order = order_by(terms, dialect)
             first = bindparam("first", type_=BigInteger)
             if self._options:
@@ -247,11 +246,11 @@ def _numbered(read: Read, built: _Statements, asked: Asked, values: dict[str, An
     one_more = not asked.count or bool(asked.count_to)
     found = read(items, {**values, "first": first, "size": asked.size + one_more})
     if not asked.count:
-        return Page([*found[: asked.size]], asked.number, asked.size, None, len(found) > asked.size)
+        return Page(found[: asked.size], asked.number, asked.size, None, len(found) > asked.size)
     # The total is in every row; only a page beyond the last has none.
     total = found[0][-1] if found else 0 if asked.number == 1 else read(built.total, values)[0][0]
     if asked.count_to:
         beyond = (total or 0) > asked.count_to
         more = len(found) > asked.size
-        return Page([*found[: asked.size]], asked.number, asked.size, (total or 0) - beyond, more, beyond=beyond)
-    return Page([*found], asked.number, asked.size, total, asked.number * asked.size < (total or 0))
+        return Page(found[: asked.size], asked.number, asked.size, (total or 0) - beyond, more, beyond=beyond)
+    return Page(found, asked.number, asked.size, total, asked.number * asked.size < (total or 0))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
@@ -69,7 +69,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         return moment if dialect.name == "postgresql" else moment.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return _in_utc(value)
+        return in_utc(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         """Return what makes of a value from the driver one of ours, as SQLAlchemy asks for it."""
@@ -77,13 +77,19 @@ class UTCDateTime(TypeDecorator[datetime]):
             return super().result_processor(dialect, coltype)
         # Without the layers of a TypeDecorator: a page of a list has hundreds of moments.
         given = self.impl_instance.result_processor(dialect, coltype)
-        return _in_utc if given is None else lambda value: _in_utc(given(value))
+        return in_utc if given is None else lambda value: in_utc(given(value))
 
 
-def _in_utc(value: datetime | None) -> datetime | None:
+def in_utc(value: datetime | None) -> datetime | None:
+    """Return *value* in UTC, in which it is meant where it has no time zone."""
     if value is None or value.tzinfo is UTC:
         return value
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def all_in_utc(values: Iterable[datetime | None]) -> list[datetime | None]:
+    """Return what ``in_utc`` does of each of *values*."""
+    return [value if value is None or value.tzinfo is UTC else in_utc(value) for value in values]
 
 
 class LongBinary(TypeDecorator[bytes]):

@@ -18,6 +18,7 @@ from sqlalchemy import Select, UnaryExpression, and_, bindparam, select
 from sqlalchemy.orm import Session, aliased
 
 from flaskkit.access import user_for
+from flaskkit.db.columns import ByColumn
 from flaskkit.db.visibility import condition_for, read_policy
 from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
@@ -100,7 +101,7 @@ class Link:
     def shown(self, columns: Sequence[Sequence[Any]]) -> Sequence[tuple[Any, ...] | None]:
         """Return the other's values for each row, of the *columns* that hold its key and these; None for no other."""
         keys = columns[0]
-        found = list(zip(*values_by_part(self.parts, columns[1:]), strict=True))
+        found = ByColumn(list(values_by_part(self.parts, columns[1:])))
         if None not in keys:
             return found
         return [None if key is None else one for key, one in zip(keys, found, strict=True)]

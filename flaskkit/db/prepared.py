@@ -21,7 +21,9 @@ from sqlalchemy import BindParameter, Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from flaskkit.db.columns import ByColumn, columns_of
 from flaskkit.db.listeners import Events
+from flaskkit.db.models import all_in_utc, in_utc
 
 _DRIVERS = ("psycopg", "pysqlite", "pymysql")
 # Who listens to one of these wants to see or change what is executed; our own listeners are about other things.
@@ -32,8 +34,17 @@ _EXECUTING = Events(
 _DRIVING = Events("do_execute", "do_execute_no_params", "do_setinputsizes", "handle_error")
 # Where the info of a connection keeps cursors by statement, the one used last at the end, and how many.
 _CURSORS, _MOST_CURSORS = "flaskkit_cursors", 50
+# The types of PostgreSQL, by the numbers in its catalogue, of which psycopg makes the same values whether they come as
+# text or in binary, which is faster to read. Of what it does not know, such as enums, binary would be bytes.
+_SAME_IN_BINARY = {
+    *(16, 20, 21, 23, 701),  # bool, int8, int2, int4, float8; a float4 has more digits in binary
+    *(17, 25, 1042, 1043, 2950),  # bytea, text, bpchar, varchar, uuid
+    *(1082, 1083, 1114, 1184),  # date, time, timestamp, timestamptz
+}
 
 Change = Callable[[Any], Any]
+# From the values of a column to what they are for us.
+ColumnChange = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class Prepared:
@@ -78,7 +89,7 @@ class _Compiled:
     fixed: dict[str, Any] = field(init=False)
     # By the name in our parameters: the name in the statement, and what makes a value one for the driver.
     given: dict[str, tuple[str, Change | None]] = field(init=False)
-    changes: list[tuple[int, Change]] | None = field(init=False, default=None)
+    changes: list[tuple[int, ColumnChange]] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.text = self.compiled.string
@@ -117,19 +128,21 @@ class _Compiled:
         try:
             if begins:
                 raw.autocommit = True
-            # A cursor of psycopg that has read one such row knows how; to find out is half of all that it does.
+            # A cursor of psycopg that has read such a row knows how; to find out is half of all that it does for one.
             kept = connection.info.setdefault(_CURSORS, {}) if self.is_psycopg else {}
-            cursor = kept.pop(self.text, None) or raw.cursor()
+            known = kept.pop(self.text, None)
+            cursor = known or raw.cursor()
             cursor.execute(self.text, values)
             rows: list[Any] = cursor.fetchall()
             if self.changes is None:
                 self.changes = self._for_us(cursor.description)
-            if self.is_psycopg and len(rows) <= 1:
-                kept[self.text] = cursor
+            if self.is_psycopg:
+                kept[self.text] = known or (raw.cursor(binary=True) if self._is_same_in_binary(cursor) else cursor)
+                # It would keep the rows as well.
+                cursor.pgresult.clear()
                 if len(kept) > _MOST_CURSORS:
                     del kept[next(iter(kept))]
             else:
-                # It would keep the rows as well.
                 cursor.close()
             if begins:
                 raw.autocommit = False
@@ -150,21 +163,29 @@ class _Compiled:
         connection.close()
         return self._changed(rows) if self.changes else rows
 
-    def _for_us(self, description: Any) -> list[tuple[int, Change]]:
-        """Return what makes values of each column ours, by its position, where there is something to do."""
+    def _for_us(self, description: Any) -> list[tuple[int, ColumnChange]]:
+        """Return what makes the values of each column ours, by its position, where there is something to do."""
         impls = [kind.dialect_impl(self.dialect) for kind in self.types]
         pairs = zip(impls, description, strict=True)
         found = [impl.result_processor(self.dialect, column[1]) for impl, column in pairs]
-        return [(i, change) for i, change in enumerate(found) if change]
+        return [(i, _for_column(change)) for i, change in enumerate(found) if change]
+
+    def _is_same_in_binary(self, cursor: Any) -> bool:
+        """Return whether psycopg makes the same values of what *cursor* has read when it comes in binary."""
+        kinds = {column.type_code for column in cursor.description}
+        if type(cursor) is not self.dialect.loaded_dbapi.Cursor or not kinds <= _SAME_IN_BINARY:
+            return False
+        # An app may have given the connection loaders of its own.
+        loaders = [cursor.adapters.get_loader(kind, binary) for kind in kinds for binary in (False, True)]
+        return all(loader.__module__.startswith("psycopg") for loader in loaders)
 
     def _changed(self, rows: Sequence[Any]) -> Sequence[Sequence[Any]]:
         if not rows:
             return rows
-        # By columns, as in C.
-        columns: list[Any] = list(zip(*rows, strict=True))
+        columns = columns_of(rows)
         for i, change in self.changes or ():
-            columns[i] = map(change, columns[i])
-        return list(zip(*columns, strict=True))
+            columns[i] = change(columns[i])
+        return ByColumn(columns)
 
     def _told(self, error: Any, engine: Engine, values: Any, *, gone: bool) -> BaseException:
         told: BaseException = DBAPIError.instance(
@@ -181,6 +202,11 @@ class _Compiled:
 
 def _for_driver(one: BindParameter[Any], dialect: Dialect) -> Change | None:
     return one.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _for_column(change: Change) -> ColumnChange:
+    # A page of a list has hundreds of moments, and most are in UTC: a call for each would cost more than the rest.
+    return all_in_utc if change is in_utc else lambda values: list(map(change, values))
 
 
 def _is_unheard(engine: Engine) -> bool:

@@ -80,7 +80,7 @@ def confirmed(
     return section.render(resource, template, **context, **about(items)), status
 
 
-def chosen_rows(resource: Resource) -> list[Any]:
+def chosen_rows(resource: Resource) -> Sequence[Any]:
     """Return the rows with the keys that were sent, as far as the visitor may read them, in the order of the list."""
     key = resource.key
     kind = getattr(resource.model, key.name).type

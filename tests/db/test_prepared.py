@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import enum
 import logging
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
-from sqlalchemy import JSON, Engine, Numeric, bindparam, event, func, insert, literal_column, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Engine,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Text,
+    Time,
+    bindparam,
+    event,
+    func,
+    insert,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +57,22 @@ class SentStamp(IntegerKey, Model):
     name: Mapped[str] = mapped_column(unique=True)
 
 
+class SentThings(IntegerKey, Model):
+    __tablename__ = "sent_things"
+    truth: Mapped[bool | None]
+    small: Mapped[int | None] = mapped_column(SmallInteger)
+    number: Mapped[int | None]
+    big: Mapped[int | None] = mapped_column(BigInteger)
+    broken: Mapped[float | None]
+    text: Mapped[str | None] = mapped_column(Text)
+    data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    ident: Mapped[UUID | None]
+    day: Mapped[date | None]
+    hour: Mapped[time | None] = mapped_column(Time().with_variant(mysql.TIME(fsp=6), "mysql", "mariadb"))
+    local: Mapped[datetime | None] = mapped_column(DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb"))
+    moment: Mapped[datetime | None]
+
+
 LETTER = {"number": 7, "text": "100 % tea", "cost": Decimal("2.50"), "weight": 0.1, "mood": SentMood.bad}
 LETTER |= {"day": date(2024, 2, 29), "opened": True, "extra": {"a": [1, None]}}
 COLUMNS = select(*SentLetter.__table__.columns, (SentLetter.number + 1).label("next"))
@@ -64,6 +98,64 @@ def test_rows_are_what_sqlalchemy_reads(app):
     [row] = ONE.rows(db.engine, {"number": 7})
     moments = [value for value in row if isinstance(value, datetime)]
     assert [moment.tzinfo for moment in moments] == [UTC, UTC]
+
+
+MOMENTS = [
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(2024, 2, 29, 23, 59, 59, 999_999, UTC),
+    datetime(9999, 12, 31, tzinfo=UTC),
+]
+TEXTS = ["", "100 % “tea”", "\\x00 \t\n\u2028 \N{ROCKET}"]
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_values_stay_the_same_when_a_statement_is_sent_again(app, i):
+    values = {
+        "truth": bool(i),
+        "small": (-(2**15), 0, 2**15 - 1)[i],
+        "number": (-(2**31), 0, 2**31 - 1)[i],
+        "big": (-(2**63), 0, 2**63 - 1)[i],
+        "broken": (-1.5e300, 0.1, 5e-324)[i],
+        "text": TEXTS[i],
+        "data": (b"", b"\\x00\x00\xff", bytes(range(256)))[i],
+        "ident": UUID(int=(0, 7, 2**128 - 1)[i]),
+        "day": MOMENTS[i].date(),
+        "hour": MOMENTS[i].time(),
+        "local": MOMENTS[max(i, 1)].replace(tzinfo=None),
+        "moment": MOMENTS[max(i, 1)],
+    }
+    db.session.add_all([SentThings(**values), SentThings()])
+    db.session.commit()
+    columns = SentThings.__table__.columns
+    statement = select(*columns).where(columns.id >= bindparam("first")).order_by(columns.id)
+    prepared = Prepared(statement)
+    for _ in range(3):
+        found = [tuple(row) for row in prepared.rows(db.engine, {"first": 1})]
+        assert found == [tuple(row) for row in db.session.execute(statement, {"first": 1})]
+        assert [type(value) for value in found[0][1:]] == [type(value) for value in values.values()]
+        db.session.rollback()
+
+
+def test_loaders_that_an_app_gives_the_driver_are_heard_each_time(app):
+    if db.engine.dialect.driver != "psycopg":
+        return
+
+    def load_loudly(connection, _record):
+        connection.adapters.register_loader("varchar", Loud)
+
+    from psycopg.types.string import TextLoader
+
+    class Loud(TextLoader):
+        def load(self, data):
+            return super().load(data).upper()
+
+    event.listen(db.engine, "connect", load_loudly)
+    db.engine.dispose()
+    prepared = Prepared(select(SentStamp.name))
+    db.session.add(SentStamp(name="red"))
+    db.session.commit()
+    for _ in range(3):
+        assert [tuple(row) for row in prepared.rows(db.engine, {})] == [("RED",)]
 
 
 @pytest.mark.parametrize(
