@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from flask import current_app
 from sqlalchemy import BigInteger, Integer, Select, literal, select, tuple_
 from sqlalchemy.orm import joinedload, selectinload
 from werkzeug.exceptions import NotFound
@@ -66,9 +68,26 @@ def page(
     """
     own = readable(resource)
     asked = Asked(filters or {}, sorts, q, number, size, count, after, count_to)
-    options = with_related(resource, fields, to_one=joinedload)
-    found = Lists(resource, [resource.model], options=options).page(asked, own, visible)
+    wanted = resource.readable if fields is None else fields
+    lists = _lists()(resource, tuple(sorted({field.name for field in wanted if field.relationship})))
+    found = lists.page(asked, own, visible)
     return replace(found, items=[row[0] for row in found.items])
+
+
+def _lists() -> Callable[[Resource, tuple[str, ...]], Lists]:
+    """Return the function from a resource, and names of fields with rows behind them, to lists that read these as well.
+
+    An app keeps its lists, and these their statements.
+    """
+    kept: Any = current_app.extensions.get("flaskkit.lists")
+    if kept is None:
+        kept = current_app.extensions["flaskkit.lists"] = lru_cache(maxsize=256)(_list_of)
+    return kept  # type: ignore[no-any-return]
+
+
+def _list_of(resource: Resource, names: Iterable[str]) -> Lists:
+    options = with_related(resource, [resource.known[name] for name in names], to_one=joinedload)
+    return Lists(resource, [resource.model], options=options)
 
 
 def require_some(resource: Resource) -> None:
