@@ -21,6 +21,7 @@ from flaskkit.db import db
 from flaskkit.db.models import now
 from flaskkit.pages import Section
 from flaskkit.resource import Resource
+from flaskkit.texts import as_text
 
 MOST_COUNTED = 10_000
 DAYS = 30
@@ -82,7 +83,7 @@ def index_of(section: Section, policy: Policy, cards: Sequence[tuple[str, Callab
             charts=list(_charts(counted)),
             recent=_recent(section),
             has_history="flaskkit.history" in current_app.extensions,
-            cards=[(title, said()) for title, said in cards],
+            cards=[(as_text(title), said()) for title, said in cards],
         )
 
     return index

@@ -84,12 +84,16 @@ class BabelSpeech(Speech):
             value = self.local(value).date()
         return _day(value, _locale())
 
-    def moment(self, value: datetime) -> str:
+    def moment_here(self, value: datetime) -> str:
         locale, local = _locale(), self.local(value)
         clock = _clock(local.hour, local.minute, locale)
-        said = _together(locale).replace("{0}", clock).replace("{1}", _day(local.date(), locale))
+        return _together(locale).replace("{0}", clock).replace("{1}", _day(local.date(), locale))
+
+    def moment(self, value: datetime) -> str:
+        said = self.moment_here(value)
         if value.tzinfo is None:
             return said
+        locale = _locale()
         zone = flask_babel.get_timezone()
         try:
             there = value.astimezone(zone)

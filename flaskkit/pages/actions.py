@@ -24,7 +24,7 @@ from flaskkit.db.transactions import transaction
 from flaskkit.errors import ResourceError, did_you_mean
 from flaskkit.pages.chosen import confirmed
 from flaskkit.resource import Resource
-from flaskkit.texts import say_many
+from flaskkit.texts import as_text, say_many
 
 if TYPE_CHECKING:
     from flaskkit.pages.section import Section
@@ -46,6 +46,10 @@ class Action:
     run: Callable[[Sequence[Any]], str | None]
     policy: str = "update"
     words: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", as_text(self.label))
+        object.__setattr__(self, "words", as_text(self.words))
 
 
 def take_up(app: Flask, module: str, contributed: Mapping[str, Iterable[Action]]) -> None:

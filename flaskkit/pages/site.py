@@ -11,7 +11,7 @@ from flask import current_app, request, url_for
 from flaskkit.access import caller, guard_of, user_for
 from flaskkit.pages.cells import in_reading_order
 from flaskkit.resource import Resource
-from flaskkit.texts import joined, say
+from flaskkit.texts import as_text, joined, say
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Site:
         here = request.blueprint or ""
         for text, endpoint in self.entries:
             if self.may_visit(endpoint):
-                yield Entry(text, url_for(endpoint), request.endpoint == endpoint)
+                yield Entry(as_text(text), url_for(endpoint), request.endpoint == endpoint)
         for resource in self.readable():
             name = f"pages.{resource.name}"
             yield Entry(resource.label, url_for(f"{name}.list"), here == name)
@@ -65,7 +65,7 @@ class Site:
         """Yield the views that modules add to the admin, as far as the visitor may see them."""
         for text, endpoint in self.admin_entries:
             if self.may_visit(endpoint):
-                yield Entry(text, url_for(endpoint), request.endpoint == endpoint)
+                yield Entry(as_text(text), url_for(endpoint), request.endpoint == endpoint)
 
     def may_visit(self, endpoint: str) -> bool:
         """Return whether *endpoint* exists and its declared policy, if it has one, lets the visitor in."""

@@ -82,6 +82,10 @@ class Speech:
         """Return a moment, to the minute, with its time zone."""
         return value.strftime("%Y-%m-%d %H:%M UTC")
 
+    def moment_here(self, value: datetime) -> str:
+        """Return a moment for where its time zone, ``zone_name``, is said once for many."""
+        return value.strftime("%Y-%m-%d %H:%M")
+
     def duration(self, seconds: int) -> str:
         """Return how long something is: "10 minutes"."""
         number, unit = length_of(seconds)

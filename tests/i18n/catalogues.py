@@ -48,8 +48,10 @@ OTHERS = (
     "The referrer header is missing.",
     "The referrer does not match the host.",
     "Please log in to access this page.",
-    # Labels of the users' columns, as the admin shows them.
+    # Labels of the users' columns, as the admin shows them, of their sessions and tokens, and of Timestamps.
     *("Users", "Roles", "Name", "Description", "Permissions", "Active", "Confirmed at", "Password hash", "Id"),
+    *("Sessions", "Tokens", "User", "Device", "Address", "Scopes", "By", "Seen at", "Used at", "Expires at"),
+    *("Created at", "Updated at"),
 )
 
 # The same each time, so that nothing changes but texts.

@@ -40,7 +40,7 @@ def test_a_visitor_chooses_a_language_and_types_local_times(address):
             # The first page was in the zone of the site; by now the script has told the visitor's.
             expect(page.locator("#seen_at-help")).to_have_text(f"En {zone}.")
             page.get_by_label("Nombre").fill("Gaviota")
-            page.get_by_label("Seen at").fill("2026-07-01T15:30")
+            page.get_by_label("Visto por última vez").fill("2026-07-01T15:30")
             with page.expect_navigation():
                 page.get_by_role("button", name="Guardar").click()
             expect(page.get_by_role("status")).to_have_text("Se ha añadido «Gaviota».")
