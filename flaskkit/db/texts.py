@@ -23,7 +23,8 @@ def name_of(row: Any) -> str:
     """Return ``str(row)``, or "Book 7" where the model does not say what its rows are called."""
     said = "" if type(row).__str__ is object.__str__ else str(row)  # type: ignore[comparison-overlap]
     key = ", ".join(_key_text(getattr(row, name)) for name in keys_of(type(row)))
-    return said or f"{noun_of(type(row)).capitalize()} {key}"
+    # A link that nobody sees cannot be followed.
+    return said if said.strip() else f"{noun_of(type(row)).capitalize()} {key}"
 
 
 def _key_text(value: Any) -> str:

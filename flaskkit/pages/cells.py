@@ -87,7 +87,7 @@ def _cell(section: Section, item: Any, field: Field, how: Speech) -> Cell:
             value = [[_cell(section, other, one, how) for one in inner] for other in others]
         texts = tuple(_related(section, other) for other in others)
         return Cell(field, value, texts, "rows" if field.owned else "")
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return Cell(field, value, ())
     kind = kind_of(field)
     if kind == "file":

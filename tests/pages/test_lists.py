@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flaskkit import Module, Resource, db, public
+from flaskkit import IntegerKey, Model, Module, Resource, Timestamps, db, public
 
 from .conftest import Author, Book
 
@@ -14,6 +14,31 @@ from .conftest import Author, Book
 def titles(answer):
     assert answer.status_code == 200
     return re.findall('class="row-link"[^>]*>([^<]+)<', answer.text)
+
+
+class Visit(IntegerKey, Timestamps, Model):
+    __tablename__ = "pages_visit"
+
+
+def test_the_time_zone_stands_in_the_head_of_a_column_and_not_at_each_row(start):
+    visits = Resource(Visit, name="visits", fields=[], read_only=["created_at"], read=public)
+    app = start(features=["db", "forms", "pages"], modules=[Module("visits", resources=[visits])])
+    with app.app_context():
+        db.session.add(Visit())
+        db.session.commit()
+    client = app.test_client()
+    page = client.get("/visits/").text
+    assert "Created at (UTC)</th>" in page
+    assert page.count("UTC") == 1
+    assert " UTC</time>" in client.get("/visits/1").text
+
+
+def test_a_row_with_a_blank_name_can_still_be_opened(app, stranger):
+    with app.app_context():
+        db.session.add(Book(title="   "))
+        db.session.commit()
+    assert "Book 3" in titles(stranger.get("/books/"))
+    assert "<h1>Book 3</h1>" in stranger.get("/books/3").text
 
 
 def test_a_list_shows_readable_fields_and_links_to_each_row(stranger):
