@@ -2,6 +2,7 @@
 
 later.py             nothing of it is loaded before it is used
 autogenerate.py      what `flask db migrate` may look at, and when it refuses
+additions.py         what migrations need where there are rows already
 templates/flask/     what `flask db init` writes
 """
 

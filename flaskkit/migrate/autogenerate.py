@@ -10,19 +10,22 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-from alembic.operations.ops import DropTableOp
+from alembic.operations.ops import DropTableOp, ExecuteSQLOp
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import TypeDecorator, inspect
 
 from flaskkit.db.tables import tables_of
 from flaskkit.feature import available
+from flaskkit.migrate.additions import fill, new_members, tell_lost
 
 logger = logging.getLogger("alembic.env")
 
 
 def guard(context: Any, revision: Any, directives: list[Any]) -> None:
-    """Drop empty migrations and refuse destructive ones: Alembic's ``process_revision_directives``.
+    """Drop empty migrations, refuse destructive ones, and add what rows that are there need.
+
+    It is Alembic's ``process_revision_directives``.
 
     Raises:
         CommandError: the app has no models, or every table of the database would be dropped.
@@ -37,10 +40,18 @@ def guard(context: Any, revision: Any, directives: list[Any]) -> None:
     dropped = {operation.table_name for operation in operations.ops if isinstance(operation, DropTableOp)}
     if existing and dropped >= existing:
         raise CommandError(f"This migration would drop every table ({', '.join(sorted(dropped))}). {_imported()}")
+    fill(operations)
+    tell_lost(operations)
+    operations.ops += [_with_member(*one) for one in new_members(context.connection, tables_of(current_app))]
     # `flask db check` says itself that there is nothing.
     if operations.is_empty() and getattr(context.config.cmd_opts, "autogenerate", False):
         directives[:] = []
         logger.info("No changes in schema detected.")
+
+
+def _with_member(name: str, member: str) -> ExecuteSQLOp:
+    quoted = member.replace("'", "''")
+    return ExecuteSQLOp(f"ALTER TYPE \"{name}\" ADD VALUE IF NOT EXISTS '{quoted}'")
 
 
 def _imported() -> str:

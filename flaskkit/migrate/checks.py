@@ -14,6 +14,8 @@ from alembic.util import CommandError
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
+from flaskkit.db.tables import tables_of
+from flaskkit.migrate.additions import new_members
 from flaskkit.migrate.autogenerate import owned_only
 from flaskkit.tools.checks import check
 
@@ -74,6 +76,7 @@ def drift(app: Flask) -> Iterator[str]:
         for found in compare_metadata(context, migrate.db.metadatas[None]):
             for change in found if isinstance(found, list) else [found]:
                 yield _told(change)
+        yield from (f"enum {name} lacks {member!r}" for name, member in new_members(connection, tables_of(app)))
 
 
 @check(

@@ -154,6 +154,100 @@ def test_an_index_of_words_is_made_once_and_for_every_database(project):
     assert "ix_thing_title_body" in project.python(names)
 
 
+FILLED = """
+import enum
+from datetime import datetime
+from decimal import Decimal
+from sqlalchemy import Numeric, String
+from sqlalchemy.orm import Mapped, mapped_column
+from flaskkit import IntegerKey, Model, Module, Timestamps
+
+class State(enum.Enum):
+    new = 1
+    used = 2
+
+class Maker(IntegerKey, Timestamps, Model):
+    name: Mapped[str]
+
+class Thing(IntegerKey, Timestamps, Model):
+    name: Mapped[str]
+    label: Mapped[str] = mapped_column(String(20), default="it's new")
+    pieces: Mapped[int] = mapped_column(default=3)
+    price: Mapped[Decimal] = mapped_column(Numeric(6, 2), default=Decimal("2.50"))
+    sold: Mapped[bool] = mapped_column(default=False)
+
+module = Module("shop")
+"""
+
+
+def test_rows_that_are_there_get_the_default_of_a_new_column(project):
+    project.write(
+        "shop.py",
+        MODELS.replace(
+            "maker_id: Mapped[int] = mapped_column(ForeignKey",
+            "maker_id: Mapped[int | None] = mapped_column(ForeignKey",
+        ),
+    )
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.python('db.session.add(Thing(name="Cup")); db.session.commit()')
+    project.write("shop.py", FILLED)
+    project.flask("db", "migrate", "-m", "second")
+    project.flask("db", "upgrade")
+    said = project.python(
+        "cup = db.session.query(Thing).one(); print(cup.label, cup.pieces, cup.price, cup.sold, cup.created_at.tzinfo)"
+    )
+    assert said == "it's new 3 2.50 False UTC"
+    assert "No new upgrade operations detected." in project.flask("db", "check")
+
+
+def test_a_new_column_without_a_value_for_rows_that_are_there_is_told(project):
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.write(
+        "shop.py", MODELS.replace("    name: Mapped[str]\n", "    name: Mapped[str]\n    code: Mapped[str]\n")
+    )
+    said = project.flask("db", "migrate", "-m", "second")
+    assert "thing.code must not be null, and rows that are there have no value for it" in said
+
+
+def test_a_column_that_may_have_been_renamed_is_told_before_its_values_are_lost(project):
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    renamed = MODELS.replace("    name: Mapped[str]\n", "    title: Mapped[str | None]\n")
+    project.write("shop.py", renamed)
+    said = project.flask("db", "migrate", "-m", "second")
+    assert "thing.name is dropped with all that it holds." in said
+    assert "batch_op.alter_column('name', new_column_name='title')" in said
+
+
+def test_a_new_member_of_an_enum_is_stored_after_a_migration(project):
+    first = FILLED.replace(
+        "    name: Mapped[str]\n    label", "    name: Mapped[str]\n    state: Mapped[State]\n    label"
+    )
+    project.write("shop.py", first)
+    project.flask("db", "init")
+    project.flask("db", "migrate", "-m", "first")
+    project.flask("db", "upgrade")
+    project.write("shop.py", first.replace("    used = 2", "    used = 2\n    gone = 3"))
+    if project.url.startswith("postgresql"):
+        assert "enum state lacks 'gone'" in project.flask("kit", "check", fails=True)
+        assert "gone" in project.flask("db", "check", fails=True)
+        project.flask("db", "migrate", "-m", "second")
+        project.flask("db", "upgrade")
+    elif not project.url.startswith("sqlite"):
+        project.flask("db", "migrate", "-m", "second")
+        project.flask("db", "upgrade")
+    assert (
+        project.python('db.session.add(Thing(name="Cup", state=State.gone)); db.session.commit(); print("yes")')
+        == "yes"
+    )
+    assert "No new upgrade operations detected." in project.flask("db", "check")
+
+
 def test_an_app_without_models_is_refused_a_migration(project):
     project.flask("db", "init")
     project.write("shop.py", "from flaskkit import Module\nmodule = Module('shop')\n")
