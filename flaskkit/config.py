@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -188,15 +188,15 @@ class Config:
             paths = {source.written(path): path for path in known}
             for name, value in source.values.items():
                 path = paths.get(name, name)
-                table = source.table_of(name, ["flask", "flask_options", *on, *available()])
+                table, _, key = path.rpartition(".")
                 origins[path] = source.origin_of(name)
                 with mistakes.noted():
                     if table in ("flask", "flask_options") and source.prefix is None:
-                        changes[table][name.removeprefix(f"{table}.")] = value
+                        changes[table][key] = value
                     elif path in known:
-                        changes[table][path.removeprefix(f"{table}.")] = source.read(name, known[path])
-                    elif table in {"", "flask", *on}:
-                        raise ConfigError(source.unknown(name, table, paths))
+                        changes[table][key] = source.read(name, known[path])
+                    else:
+                        source.refuse(name, paths, on)
         made = [dataclasses.replace(feature, **changes[feature.name]) for feature in features]
         core = {**changes[""], "features": made, "flask": changes["flask"], "flask_options": changes["flask_options"]}
         copy = self
@@ -234,11 +234,6 @@ class _Source(NamedTuple):
         """Return how "auth.sign_up" is written here, such as APP_AUTH_SIGN_UP."""
         return path if self.prefix is None else self.prefix + path.replace(".", "_").upper()
 
-    def table_of(self, name: str, tables: Iterable[str]) -> str:
-        """Return which of *tables* holds *name*; "" for settings of the core."""
-        inside = (table for table in tables if name.startswith(self.written(f"{table}.")))
-        return "" if name in map(self.written, _CORE) else max(inside, key=len, default="")
-
     def read(self, name: str, declared: Setting) -> Any:
         """Return the value called *name* as its type is *declared*."""
         value, kind, text = self.values[name], declared.kind, self.prefix is not None
@@ -256,15 +251,17 @@ class _Source(NamedTuple):
         except TypeError:
             return value  # Of a kind that msgspec does not know, such as a model class: the feature checks it.
 
-    def unknown(self, name: str, table: str, names: Iterable[str]) -> str:
-        """Return what is wrong with *name*, which sets nothing; *names* are those that would."""
+    def refuse(self, name: str, names: Iterable[str], on: Collection[str]) -> None:
+        """Raise because of *name*, which is none of the *names* that set something, unless its feature is not *on*."""
+        tables = {self.written(f"{table}."): table for table in ("flask", *available(), *on)}
+        begin = max(filter(name.startswith, tables), key=len, default="")
         hint = did_you_mean(name, names)
-        if table == "flask":
-            native = name.removeprefix(self.written("flask."))
-            return f"{name} has no declared type; set {native} in code or TOML.{hint}"
+        if tables.get(begin) == "flask":
+            raise ConfigError(f"{name} has no declared type; set {name.removeprefix(begin)} in code or TOML.{hint}")
         if any(one.startswith(f"{name}.") for one in names):
-            return f"{name!r} is a table of settings, not {self.values[name]!r}."
-        return f"{self._spelt(name)} is not a setting.{hint}"
+            raise ConfigError(f"{name!r} is a table of settings, not {self.values[name]!r}.")
+        if not begin or tables[begin] in on:
+            raise ConfigError(f"{self._spelt(name)} is not a setting.{hint}")
 
     def origin_of(self, name: str) -> str:
         """Return where the value called *name* comes from, as `flask kit settings` says it."""

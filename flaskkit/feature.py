@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, get_type_hints
 
 from flask import Flask
@@ -139,7 +138,7 @@ def available() -> Mapping[str, EntryPoint]:
 @cache
 def _available(path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
     # Reads a file of each installed package: once for each path that packages are looked for in.
-    return MappingProxyType({point.name: point for point in entry_points(group=GROUP)})
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def find(name: str) -> type[Feature]:
