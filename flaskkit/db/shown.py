@@ -10,7 +10,7 @@ are read. To change something, or to call what the model defines, take the model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ import msgspec
 from flask import current_app
 
 from flaskkit.db import filters, rows
+from flaskkit.db.columns import ByColumn, columns_of
 from flaskkit.db.compiled import reader_for
 from flaskkit.db.lists import Page
 from flaskkit.db.nested import keys_in, others_of
@@ -123,8 +124,8 @@ def _maker(fields: Sequence[Field], shown_by: str) -> Callable[[Sequence[tuple[A
     def of(found: Sequence[tuple[Any, ...]]) -> list[Any]:
         if not found:
             return []
-        # By columns: what is left to do for each row is done in C.
-        columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+        # What is left to do for each row is done in C.
+        columns = columns_of(found)
         for i, change in changes:
             columns[i] = change(columns[i])
         return list(map(made, *columns))
@@ -132,22 +133,22 @@ def _maker(fields: Sequence[Field], shown_by: str) -> Callable[[Sequence[tuple[A
     return of
 
 
-def _change(field: Field, shown_by: str) -> Callable[[Iterable[Any]], Iterable[Any]] | None:
+def _change(field: Field, shown_by: str) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
     """Return the function from values of *field*, one for each row, to what rows have; None where they have these."""
     if field.nested:
         of = _maker(field.nested, f"{shown_by} in {field.public_name!r}")
         if field.many:
             return lambda lists: [tuple(of(one)) for one in lists]
-        return lambda values: _each(of, list(values))
+        return lambda values: _each(of, values)
     if field.many:
-        return lambda lists: map(tuple, lists)
+        return lambda lists: list(map(tuple, lists))
     if field.computed:
         return lambda values: [as_told(field, value) for value in values]
     return None
 
 
 def _each(of: Callable[[Sequence[Any]], list[Any]], values: Sequence[Any]) -> list[Any]:
-    if None not in values:
+    if isinstance(values, ByColumn) or None not in values:
         return of(values)
     there = iter(of([value for value in values if value is not None]))
     return [None if value is None else next(there) for value in values]
