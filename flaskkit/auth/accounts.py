@@ -72,7 +72,7 @@ def create(
         raise taken
     try:
         with together():
-            user.roles = _roles(roles)
+            user.roles = roles_named(roles)
             db.session.add(user)
             db.session.flush()
             if then is not None:
@@ -165,8 +165,22 @@ def grant(user: Any, add: Iterable[str], remove: Iterable[str] = ()) -> None:
         Rejected: a name is empty, too long or not printable.
     """
     kept = [role for role in user.roles if role.name not in set(remove)]
-    user.roles = [*kept, *_roles(set(add) - {role.name for role in kept})]
+    user.roles = [*kept, *roles_named(set(add) - {role.name for role in kept})]
     db.session.commit()
+
+
+def roles_named(names: Iterable[str]) -> list[Role]:
+    """Return the roles of these *names*; those that do not exist are made.
+
+    Raises:
+        Rejected: a name is empty, too long or not printable.
+    """
+    wanted = sorted(names)
+    check_role_names(wanted)
+    if not wanted:
+        return []
+    stored = {role.name: role for role in db.session.scalars(select(Role).where(Role.name.in_(wanted)))}
+    return [stored.get(name) or Role(name=name) for name in dict.fromkeys(wanted)]
 
 
 def of_session(identity: str) -> Any:
@@ -208,12 +222,3 @@ def check_role_names(names: Iterable[str]) -> None:
     for name in names:
         if not (name.strip() and name.isprintable() and len(name) <= ROLE_LENGTH):
             raise Rejected({"roles": [say("%(name)s is no name for a role.", name=repr(name))]})
-
-
-def _roles(names: Iterable[str]) -> list[Role]:
-    wanted = sorted(names)
-    check_role_names(wanted)
-    if not wanted:
-        return []
-    stored = {role.name: role for role in db.session.scalars(select(Role).where(Role.name.in_(wanted)))}
-    return [stored.get(name) or Role(name=name) for name in dict.fromkeys(wanted)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sys
+from datetime import datetime
 from typing import Any
 
 import click
@@ -116,9 +117,16 @@ def token(email: str, days: int, name: str, scopes: tuple[str, ...]) -> None:
 
 @users.command("tokens")
 @click.argument("email")
-def list_tokens(email: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def list_tokens(email: str, as_json: bool) -> None:
     """List the tokens of a user: number, name, scopes, until when, last use."""
-    for row in tokens.of_user(_user(email)):
+    found = tokens.of_user(_user(email))
+    if as_json:
+        names = ("id", "name", "scopes", "created_at", "expires_at", "used_at")
+        rows = [{name: getattr(row, name) for name in names} for row in found]
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=_moment))
+        return
+    for row in found:
         until = f"until {row.expires_at:%Y-%m-%d}" if row.expires_at else "without end"
         used = f"used {row.used_at:%Y-%m-%d}" if row.used_at else "never used"
         click.echo("  ".join(filter(None, (str(row.id), row.name, row.scopes or "everything", until, used))))
@@ -192,6 +200,10 @@ def _at_a_terminal() -> bool:
 def _unknown(names: tuple[str, ...]) -> list[str]:
     stored = set(db.session.scalars(select(Role.name).where(Role.name.in_(names))))
     return [name for name in dict.fromkeys(names) if name not in stored]
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _tell(new_roles: list[str], password: str = "") -> None:

@@ -35,7 +35,8 @@ def fill(operations: Any) -> None:
             if value is None:
                 logger.warning(
                     "%s.%s must not be null, and rows that are there have no value for it: the upgrade fails where"
-                    " there are any. Give the column server_default=…, or add it as nullable, fill it, and change it then.",
+                    " there are any. Give the column server_default=…, or add it as nullable, fill it, and change it"
+                    " then.",
                     added.table_name,
                     column.name,
                 )

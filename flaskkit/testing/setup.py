@@ -100,9 +100,9 @@ def user_with(app: Flask, role: str) -> Any:
     from flaskkit.testing.factories import stored
 
     def create() -> Any:
-        user = stored(accounts.user_model(), email=f"user{next(_NUMBERS)}@example.com")
-        accounts.grant(user, [role] if role else [])
-        return user
+        # Given at once, since a test may forbid to load them by themselves.
+        roles = accounts.roles_named([role] if role else [])
+        return stored(accounts.user_model(), email=f"user{next(_NUMBERS)}@example.com", roles=roles)
 
     return in_context(app, create)
 

@@ -196,7 +196,14 @@ class _Theirs:
     def _made(self, model: Any, values: Mapping[str, Any], own: Iterable[Any]) -> Any:
         row = self.given.get(model)
         if row is None:
-            row = stored(model, **values)
+            try:
+                row = stored(model, **values)
+            except SQLAlchemyError as error:
+                said = getattr(error, "orig", None) or error
+                raise ValueError(
+                    f"The database takes no {model.__name__} as a factory makes it up: {said}. Store one in the test,"
+                    " and give it: assert_isolated(app, rows=[…])."
+                ) from error
         for name, value in values.items():
             if getattr(row, name) != value:
                 setattr(row, name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -74,6 +75,14 @@ def test_roles_are_given_and_taken(site, run, ada):
     )
     assert run("roles", ada, "--add", "editor", "--remove", "cook").output == "ada@example.com: editor\n"
     assert run("roles", ada, "--remove", "editor", "--remove", "king").output == "ada@example.com: no roles\n"
+
+
+def test_tokens_are_listed_for_programs_too(run, ada):
+    run("token", ada, "--days", "30", "--name", "laptop")
+    (shown,) = json.loads(run("tokens", ada, "--json").output)
+    assert set(shown) == {"id", "name", "scopes", "created_at", "expires_at", "used_at"}
+    assert (shown["name"], shown["scopes"], shown["used_at"]) == ("laptop", "", None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", shown["expires_at"])
 
 
 def test_a_token_is_shown_once_and_alone_on_standard_output(site, run, ada):

@@ -113,6 +113,12 @@ def test_lazy_loads_are_refused(db, factory):
         crates = db.session.scalars(select(Crate)).all()
 
 
+@pytest.mark.parametrize("role", ["", "clerk"])
+def test_a_new_user_is_no_lazy_load(as_user, role):
+    with no_lazy_loads():
+        assert as_user(role).get("/api/crates").status_code == 200
+
+
 def test_the_clock_stands(freeze_time):
     clock = freeze_time("2030-01-01 12:00Z")
     assert datetime.now(UTC) == datetime(2030, 1, 1, 12, tzinfo=UTC)

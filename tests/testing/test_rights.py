@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Blueprint, jsonify
 from flask import request as asked
-from sqlalchemy import select
+from sqlalchemy import event, select
+from sqlalchemy.exc import IntegrityError
 
 from flaskkit import Module, User, caller, db, login, public, requires, role
 from flaskkit.testing import assert_isolated
@@ -50,6 +53,26 @@ def test_with_rights_as_they_should_be(made):
 def test_without_a_policy(made, change, told):
     with pytest.raises(AssertionError, match=told):
         assert_isolated(made(replace(diaries, **change), shelves))
+
+
+def test_a_row_that_the_database_refuses_is_asked_of_the_test(made):
+    app = made(diaries, shelves)
+
+    def refuse(_mapper: Any, _connection: Any, _diary: Any) -> None:
+        raise IntegrityError("INSERT", {}, Exception("CHECK constraint failed"))
+
+    told = r"no KitDiary as a factory makes it up: CHECK constraint failed. Store one .* rows=\[…\]"
+    with listening(KitDiary, "before_insert", refuse), pytest.raises(ValueError, match=told):
+        assert_isolated(app)
+
+
+@contextmanager
+def listening(target: Any, name: str, listener: Any) -> Iterator[None]:
+    event.listen(target, name, listener)
+    try:
+        yield
+    finally:
+        event.remove(target, name, listener)
 
 
 def test_columns_that_hold_json_are_tried(made):
