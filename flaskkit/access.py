@@ -290,12 +290,12 @@ def declare(view: F, policy: Policy | None = None, scope: str = "") -> F:
 
     What was noted before stays, except where this says otherwise.
     """
-    before: Guard = getattr(view, "guard", Guard())
-    view.__dict__["guard"] = Guard(policy or before.policy, scope or before.scope)
+    before: Guard = getattr(view, "flaskkit_guard", Guard())
+    view.__dict__["flaskkit_guard"] = Guard(policy or before.policy, scope or before.scope)
     return view
 
 
 def guard_of(view: Any, method: str) -> Guard:
     """Return what is noted on *view*, or on what its class has for the HTTP *method*."""
     own = getattr(getattr(view, "view_class", None), "get" if method == "HEAD" else method.lower(), None)
-    return getattr(view, "guard", None) or getattr(own, "guard", None) or Guard()
+    return getattr(view, "flaskkit_guard", None) or getattr(own, "flaskkit_guard", None) or Guard()

@@ -132,3 +132,15 @@ def test_an_async_view_runs_as_the_app_runs_such(app):
 def test_a_view_tells_its_policy(app):
     assert str(guard_of(app.view_functions["desk"], "GET").policy) == "role('editor')"
     assert guard_of(app.view_functions["static"], "GET").policy is None
+
+
+def test_a_view_may_have_attributes_of_its_own(app):
+    def hall():
+        return "hall"
+
+    hall.guard = hall.policies = hall.scope = "mine"
+    app.add_url_rule("/own", "own", hall)
+    app.add_url_rule("/guarded", "guarded", requires(public)(hall))
+    assert guard_of(app.view_functions["own"], "GET").policy is None
+    assert guard_of(app.view_functions["guarded"], "HEAD") == (public, "")
+    assert [app.test_client().get(path).text for path in ("/own", "/guarded")] == ["hall", "hall"]
