@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import msgspec
 from flask import current_app
@@ -91,7 +90,7 @@ class _Shown:
         resource.check()
         filters.check(resource)
         self.reader = reader_for(resource)
-        self._fields = self.reader.fields if self.reader else resource.readable
+        self._fields = tuple(sorted(resource.readable, key=lambda field: field.public_name))
         self._rows = _maker(self._fields, f"Resource {resource.name!r}")
 
     def rows(self, found: Sequence[Any]) -> list[Any]:
@@ -99,10 +98,10 @@ class _Shown:
 
 
 def _shown(resource: Resource) -> _Shown:
-    known = current_app.extensions.setdefault("flaskkit.shown", WeakKeyDictionary())
-    if resource not in known:
-        known[resource] = _Shown(resource)
-    found: _Shown = known[resource]
+    kept: Any = current_app.extensions.get("flaskkit.shown")
+    if kept is None:
+        kept = current_app.extensions["flaskkit.shown"] = lru_cache(maxsize=256)(_Shown)
+    found: _Shown = kept(resource)
     return found
 
 
