@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -284,6 +284,14 @@ class Listing:
         return self.kept(*(name for name in request.args if name not in (*names, "page")))
 
     @cached_property
+    def _url(self) -> Callable[[str], str]:
+        return self.section.urls(self.resource, "detail")
+
+    @cached_property
+    def _edit_url(self) -> Callable[[str], str]:
+        return self.section.urls(self.resource, "edit")
+
+    @cached_property
     def _rows(self) -> list[Row]:
         user = caller().user
         return [self._row(item, user) for item in self.page.items]
@@ -291,8 +299,8 @@ class Listing:
     def _row(self, item: Any, user: Any) -> Row:
         key = url_key(item)
         may_update = self.resource.policy("update").allows(user, item)
-        edit = self.section.url(self.resource, "edit", key=key) if may_update else ""
-        href = self.section.url(self.resource, "detail", key=key)
+        edit = self._edit_url(key) if may_update else ""
+        href = self._url(key)
         chosen = key if self.resource.policy("delete").allows(user, item) or may_act(self.resource, item) else ""
         narrow = self.section.editable.get(self.resource.name) if may_update else None
         form = None

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -48,6 +49,11 @@ _BY_ONE_KEY = ("delete_many", "act", "save", "import")
 
 # What reads better as it is, and may stand so in a query (RFC 3986, section 3.4).
 _SAFE = "!$'()*,/:;?@"
+
+
+_SOME_KEY = "some-key-or-other"
+# What stands in a URL as it is.
+_is_plain = re.compile("[A-Za-z0-9_-]+").fullmatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +97,11 @@ class Section:
     def url(self, resource: Resource, name: str, /, **values: Any) -> str:
         """Return where the page *name* of *resource* is: "list", "new", "detail" or another one of those above."""
         return url_for(f"{self.blueprint}.{resource.name}.{name}", **values)
+
+    def urls(self, resource: Resource, name: str) -> Callable[[str], str]:
+        """Return the function from a key to the ``url`` of the page *name* about that row: Flask builds but one."""
+        before, _, after = self.url(resource, name, key=_SOME_KEY).partition(_SOME_KEY)
+        return lambda key: f"{before}{key}{after}" if _is_plain(key) else self.url(resource, name, key=key)
 
     def has(self, resource: Resource, name: str) -> bool:
         """Return whether there is a page *name* of *resource*."""

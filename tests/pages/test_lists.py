@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
+from flask import url_for
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
 
 from flaskkit import IntegerKey, Model, Module, Resource, Timestamps, db, public
+from flaskkit.db.keys import url_key_of
 
 from .conftest import Author, Book
 
@@ -197,3 +202,29 @@ def test_other_rows_are_joined_to_the_page_and_not_to_the_table(stranger, count_
         assert "Ada" in stranger.get("/books/?sort=-pages").text
     [page] = [one for one in sent if "LEFT OUTER JOIN" in one]
     assert page.rindex("LIMIT") < page.index("LEFT OUTER JOIN")
+
+
+class Port(Model):
+    __tablename__ = "pages_port"
+    code: Mapped[str] = mapped_column(String(20), primary_key=True)
+
+
+@pytest.mark.parametrize("code", ["DEHAM", "de-ham_1", "a b", "a/b", "50%", "Köln", "new", "a&b<c>", "?q=1#x"])
+def test_links_lead_to_rows_whatever_their_keys_are(start, code):
+    ports = Resource(Port, name="ports", fields=["code"], read=public, write=public)
+    app = start(features=["db", "forms", "pages"], modules=[Module("harbour", resources=[ports])])
+    with app.app_context():
+        db.session.add(Port(code=code))
+        db.session.commit()
+    client = app.test_client()
+    page = client.get("/ports/").text
+    [href] = re.findall('class="row-link" href="([^"]*)"', page)
+    [edit] = re.findall('<a href="([^"]*/edit)"', page)
+    with app.test_request_context():
+        key = url_key_of([code])
+        assert (unescape(href), unescape(edit)) == (
+            url_for("pages.ports.detail", key=key),
+            url_for("pages.ports.edit", key=key),
+        )
+    for address in (href, edit):
+        assert client.get(unescape(address)).status_code == 200
