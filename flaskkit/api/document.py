@@ -26,7 +26,7 @@ from werkzeug.routing import Rule
 from flaskkit.access import Policy, guard_of, public
 from flaskkit.api.paging import CURSOR
 from flaskkit.api.problem import MEDIA_TYPE, PROBLEM
-from flaskkit.api.schemas import Object
+from flaskkit.api.schemas import Form, Object
 
 # Where an operation says what flask-smorest cannot: header parameters, and how many items its body has at most.
 FACTS = "x-flaskkit-facts"
@@ -45,6 +45,11 @@ class Facts(BasePlugin):
         """Take up which version of OpenAPI the document has."""
         super().init_spec(spec)
         self.modern = (spec.openapi_version.major, spec.openapi_version.minor) >= (3, 1)
+
+    def schema_helper(self, name: str, definition: dict[str, Any], **kwargs: Any) -> dict[str, Any] | None:
+        """Complete the schema of a body in parts, which has one at least."""
+        schema = kwargs.get("schema")
+        return {"minProperties": 1} if isinstance(schema, Form) else None
 
     def operation_helper(
         self, path: str | None = None, operations: dict[str, Any] | None = None, rule: Rule | None = None, **kwargs: Any
@@ -130,7 +135,7 @@ def object_properties(converter: Any, field: Any, ret: dict[str, Any]) -> dict[s
     """
     if not isinstance(field, Object):
         return {}
-    key = {name: ret.pop(name) for name in [*ret] if name not in ("description", "readOnly")}
+    key = {name: ret.pop(name) for name in [*ret] if name not in ("description", "readOnly", "minItems")}
     whole = converter.resolve_nested_schema(field.inner)
     modern = converter.openapi_version.minor > 0
     if field.field.many:
@@ -142,9 +147,9 @@ def object_properties(converter: Any, field: Any, ret: dict[str, Any]) -> dict[s
     return {"oneOf": [*keys, whole, {"type": "null"}]} if modern else {"oneOf": [*keys, whole], "nullable": True}
 
 
-def no_default_of_null(converter: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
-    """Take null away as a default where it cannot be sent, as in a body in parts. apispec asks for each field."""
-    if field.load_default is None and not field.allow_none:
+def sendable_default(converter: Any, field: Any, ret: dict[str, Any]) -> dict[str, Any]:
+    """Take away a default that cannot be sent: null and nothing, in a body in parts. apispec asks for each field."""
+    if (field.load_default is None and not field.allow_none) or (field.load_default == () and "minItems" in ret):
         ret.pop("default", None)
     return {}
 

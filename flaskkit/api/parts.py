@@ -154,9 +154,7 @@ def described(form: ma.Schema) -> dict[str, Any]:
         types = field.file.types if field.file else ("application/json",) if is_json(field) else ()
         if types:
             encoding[value.data_key] = {"contentType": ", ".join(types)}
-    required = any(value.required for value in form.fields.values())
-    schema: Any = form if required else {"allOf": [form, {"type": "object", "minProperties": 1}]}
-    media = {"schema": schema, **({"encoding": encoding} if encoding else {})}
+    media = {"schema": form, **({"encoding": encoding} if encoding else {})}
     return {"required": True, "content": {MEDIA_TYPE: media}}
 
 

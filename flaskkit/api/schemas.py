@@ -23,7 +23,7 @@ from typing import Any, Self
 import marshmallow as ma
 
 from flaskkit.access import public
-from flaskkit.api.parts import file_of
+from flaskkit.api.parts import file_of, is_json
 from flaskkit.api.values import described, file_sent, file_shown, knows, read, reader_of, referring, shown
 from flaskkit.db.keys import url_key
 from flaskkit.db.nested import keys_in, others_of
@@ -162,6 +162,10 @@ class Body(Schema):
         return found
 
 
+class Form(Body):
+    """A body in parts, of which there must be one at least."""
+
+
 class Owned(Object):
     """Rows that belong to the row, sent as a list of objects; one that is there already has its key."""
 
@@ -258,9 +262,14 @@ def _form(
     options: Callable[[Field], dict[str, Any]],
     owned: Mapping[str, type[ma.Schema]],
 ) -> Any:
-    """Return the schema of a body in parts, in which nothing is null."""
-    values = [_value(replace(field, nullable=False), options(field), owned) for field in fields]
-    return _of_values(name, values, base=Body)
+    """Return the schema of a body in parts: what is no JSON is not null, and no list is empty."""
+    values = [
+        _value(field if is_json(field) else replace(field, nullable=False), options(field), owned) for field in fields
+    ]
+    for value in values:
+        if value.field.many:
+            value.metadata = {**value.metadata, "minItems": 1}
+    return _of_values(name, values, base=Form)
 
 
 def _value(field: Field, options: Mapping[str, Any], owned: Mapping[str, type[ma.Schema]]) -> Value:

@@ -32,6 +32,8 @@ from flaskkit.resource.fields import Field, fields_of, key_of, label_of
 MOST_DIGITS = 38
 # PostgreSQL stores no NUL in a text.
 NO_NUL = r"^[^\x00]*$"
+TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?$"
+DURATION = r"^-?P(?=\d|T\d)(\d{1,7}D)?(T(?=\d)(\d{1,9}H)?(\d{1,10}M)?(\d{1,12}(\.\d{1,6})?S)?)?$"
 INT64 = 2**63
 _LONGEST = datetime.min - datetime(1970, 1, 1), datetime.max - datetime(1970, 1, 1)  # noqa: DTZ001, DTZ901
 
@@ -48,12 +50,9 @@ _KINDS: dict[type, tuple[Any, str, dict[str, Any]]] = {
         {"type": "string", "format": "date-time"},
     ),
     # The format "time" would ask for a zone.
-    time: (
-        Annotated[time, Meta(tz=False)],
-        "Not a time like 12:00:00.",
-        {"type": "string", "pattern": r"^\d\d:\d\d:\d\d(\.\d{1,6})?$"},
-    ),
-    timedelta: (timedelta, "Not a duration like PT90S.", {"type": "string", "format": "duration"}),
+    time: (str, "Not a time like 12:00:00.", {"type": "string", "pattern": TIME}),
+    # The format "duration" knows weeks, months and years, and neither fractions nor a sign.
+    timedelta: (str, "Not a duration like PT90S.", {"type": "string", "pattern": DURATION}),
     UUID: (UUID, "Not a UUID.", {"type": "string", "format": "uuid"}),
     bytes: (bytes, "Not bytes in base64.", {"type": "string", "format": "byte"}),
     Decimal: (str, 'Not a decimal number as a string, like "2.50".', {"type": "string", "format": "decimal"}),
@@ -242,11 +241,20 @@ def _finite(field: Field, value: float) -> float:
     return value
 
 
-def _duration(field: Field, value: timedelta) -> timedelta:
+def _clock(field: Field, value: str) -> time:
+    if not re.fullmatch(TIME, value, re.ASCII):
+        raise ValidationError(_KINDS[time][1])
+    return msgspec.convert(value, time)
+
+
+def _duration(field: Field, value: str) -> timedelta:
+    if not re.fullmatch(DURATION, value, re.ASCII):
+        raise ValidationError(_KINDS[timedelta][1])
+    found = msgspec.convert(value, timedelta)
     # Most databases have no durations; SQLAlchemy stores them as moments counted from 1970.
-    if not _LONGEST[0] <= value <= _LONGEST[1]:
+    if not _LONGEST[0] <= found <= _LONGEST[1]:
         raise ValidationError("A duration of too many years.")
-    return value
+    return found
 
 
 def _moment(field: Field, value: datetime) -> datetime:
@@ -273,6 +281,7 @@ _REFINED: dict[type, Callable[[Field, Any], Any]] = {
     str: _text,
     int: _integer,
     float: _finite,
+    time: _clock,
     timedelta: _duration,
     datetime: _moment,
     Decimal: _decimal,

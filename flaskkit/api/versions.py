@@ -117,7 +117,7 @@ def open_version(app: Flask, version: Version, readers: Policy | None) -> None:
         if not app.config["OPENAPI_VERSION"].startswith("2"):
             options["servers"] = [{"url": app.config["APPLICATION_ROOT"]}]
         api.init_app(kept, spec_kwargs=options)
-    for told in (document.object_properties, document.one_example, document.no_default_of_null):
+    for told in (document.object_properties, document.one_example, document.sendable_default):
         api.ma_plugin.converter.add_attribute_function(told)
     document.add_components(app, api)
     app.extensions["flaskkit"].error_views[version.prefix] = problem.answer

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 View = Callable[..., Any]
 PATHS = {"list": "/", "create": "/", "bulk_create": "/bulk", "bulk_update": "/bulk", "bulk_delete": "/bulk"}
 ONE = "/<key>"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # What an unknown parameter is answered with.
 REFUSED = HTTPStatus.UNPROCESSABLE_ENTITY
 NO_SUCH_ROW = {"404": "NOT_FOUND", "412": "PRECONDITION_FAILED"}
@@ -80,7 +81,7 @@ def blueprint_for(
         made.add_changing()
     if resource.read != nobody and resource.policy("delete") != nobody:
         made.add_delete()
-    if resource.bulk and resource.require_match:
+    if made.of_many:
         made.close_bulk()
     if schemas.forms:
         parts.make_room(made.blueprint, [*schemas.forms], resource.writable)
@@ -96,6 +97,8 @@ class _Operations:
     parameters: Parameters
     by_hand: Collection[tuple[str, str]]
     idempotent: Idempotent | None
+    of_many: list[str] = field(default_factory=list)
+    """The methods of the operations on many rows."""
 
     @cached_property
     def blueprint(self) -> Blueprint:
@@ -150,7 +153,7 @@ class _Operations:
         headers |= {"Location": {**location, "required": always}} if located else {}
 
         # A file that must be there from the start cannot come with JSON.
-        in_json = not any(field.file and field.required for field in resource.writable)
+        in_json = not any(one.file and one.required for one in resource.writable)
 
         @self.add("POST", "create", "add one", headers=keys, responses={201: {"links": self._links()}})
         @requires(resource.policy("create"))
@@ -242,18 +245,22 @@ class _Operations:
                 bulk.delete(resource, query["keys"])
 
     def close_bulk(self) -> None:
-        """Answer 405 to changes of many rows, where "bulk" would be taken for a key."""
+        """Answer 405 to what there is not at the address of many rows, where "bulk" would be taken for a key."""
+        path = PATHS["bulk_update"]
+        allowed = sorted({*self.of_many, *(method for method, place in self.by_hand if place == path), "OPTIONS"})
 
         @requires(public)
-        def bulk_closed() -> None:
-            raise MethodNotAllowed(["POST"] if self.resource.policy("create") != nobody else [])
+        def bulk_closed() -> Response:
+            if request.method != "OPTIONS":
+                raise MethodNotAllowed(allowed)
+            response = Response()
+            response.allow.update(allowed)
+            return response
 
-        path = PATHS["bulk_update"]
-        methods = [method for method in ("PATCH", "PUT", "DELETE") if (method, path) not in self.by_hand]
-        options: dict[str, Any] = {"methods": methods, **EITHER_SLASH}
-        if methods:
-            # Not by the blueprint's own way, which would put it into the document.
-            self.blueprint.record(lambda state: state.add_url_rule(path, "bulk_closed", bulk_closed, **options))
+        methods = [method for method in METHODS if method not in self.of_many and (method, path) not in self.by_hand]
+        options: dict[str, Any] = {"methods": methods, "provide_automatic_options": False, **EITHER_SLASH}
+        # Not by the blueprint's own way, which would put it into the document.
+        self.blueprint.record(lambda state: state.add_url_rule(path, "bulk_closed", bulk_closed, **options))
 
     def add(
         self,
@@ -272,6 +279,8 @@ class _Operations:
         resource, path = self.resource, PATHS.get(name, ONE)
         if name.removeprefix("bulk_") in resource.without or (method, path) in self.by_hand:
             return lambda view: view
+        many = path == PATHS["bulk_update"]
+        self.of_many.extend([method] if many else [])
         route = self.blueprint.route(
             path.rstrip("/"),
             methods=[method],
@@ -294,7 +303,16 @@ class _Operations:
             facts["requestBody"] = parts.described(self.schemas.forms[name]())
         document = self.blueprint.doc(**facts)
         scope = f"{resource.name}:{'read' if method == 'GET' else 'write'}"
-        return lambda view: route(document(declare(in_public_names(resource, view), scope=scope)))
+
+        def added(view: View) -> View:
+            whole: Any = document(declare(in_public_names(resource, view), scope=scope))
+            if many:
+                # close_bulk answers OPTIONS; flask-smorest does not pass the argument of this name on to Flask.
+                whole.provide_automatic_options = False
+            made: View = route(whole)
+            return made
+
+        return added
 
     def _body(self, name: str, schema: type[Schema] | None) -> Callable[[View], View]:
         """Give the view of operation *name* what a body of *schema* holds, or one in parts where there are files."""

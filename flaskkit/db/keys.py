@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 # Other things are at these addresses.
-_TAKEN = (".", "..", "new", "delete", "export.csv", "choices", "import", "do")
+_TAKEN = (".", "..", "new", "delete", "export.csv", "choices", "import", "do", "bulk")
 
 
 def url_key(item: Any) -> str:

@@ -236,6 +236,21 @@ def test_there_is_nothing_of_it_without_a_cap(start):
     assert "/api/plain/bulk" not in client.get("/api/openapi.json").json["paths"]
 
 
+@pytest.mark.parametrize("path", ["/api/guests/bulk", "/api/tables/bulk/"])
+def test_no_other_method_takes_its_address_for_a_row(ann, path):
+    for method in ("GET", "HEAD", "PUT", "OPTIONS"):
+        answer = ann.open(path, method=method, json={"name": "Eve"})
+        assert answer.status_code == (200 if method == "OPTIONS" else 405)
+        assert answer.headers["Allow"].split(", ") == ["DELETE", "OPTIONS", "PATCH", "POST"]
+
+
+def test_a_row_with_its_name_for_a_key_has_an_address_of_its_own(ann):
+    place = ann.post("/api/tables", json={"code": "bulk"}).headers["Location"]
+    assert ann.get(place).json["code"] == "bulk"
+    assert ann.patch(place, json={"size": 9}).json["size"] == 9
+    assert ann.delete(place).status_code == 204
+
+
 def test_the_document_tells_caps_and_statuses(app):
     document = app.test_client().get("/api/openapi.json").json
     path = document["paths"]["/api/guests/bulk"]

@@ -1,4 +1,4 @@
-"""The example app as a server of this machine, with a database of its own: airports, people and their tokens.
+"""The example app, or another one, as a server of this machine, with a database of its own: people and their tokens.
 
 Everything is as in production, but for the database and the secret: real HTTP, every feature on.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -33,22 +33,8 @@ class Example:
     tokens: dict[str, str]
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[Example]:
-    """Serve the example app with a new database in *folder*."""
-    sys.path.insert(0, str(EXAMPLE))
-    app = made(folder)
-    document = folder / "openapi.json"
-    run(app, "openapi", "write", str(document))
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield Example(f"http://127.0.0.1:{server.server_port}", document, tokens_of(app))
-    finally:
-        server.shutdown()
-
-
 def made(folder: Path) -> Flask:
+    """Return the example app with a new database in *folder*, in which PEOPLE have notes."""
     (folder / "example.db").unlink(missing_ok=True)
     settings = {
         "secret_key": secrets.token_hex(32),
@@ -64,10 +50,6 @@ def made(folder: Path) -> Flask:
     app = create_app(Config.load("fieldnotes", toml=EXAMPLE / "app.toml", mapping=settings))
     run(app, "db", "upgrade")
     run(app, "fieldnotes", "load", str(EXAMPLE / "tests" / "sample.csv"))
-    return app
-
-
-def tokens_of(app: Flask) -> dict[str, str]:
     from fieldnotes.models import Note, Visitor
 
     with app.app_context():
@@ -77,7 +59,26 @@ def tokens_of(app: Flask) -> dict[str, str]:
             notes = [Note(author=visitor, airport_icao="LOWI", rating=4, visited_on=day, text="…") for _ in "12"]
             db.session.add_all([visitor, *notes])
         db.session.commit()
-    return {email.partition("@")[0]: run(app, "kit", "users", "token", email).split()[0] for email, _ in PEOPLE}
+    return app
+
+
+@contextmanager
+def served(folder: Path, make: Callable[[Path], Flask] = made, version: str = "") -> Iterator[Example]:
+    """Serve the example app, or the one that *make* makes, with a new database in *folder*.
+
+    The document is that of an older *version*, such as "V1", if there is one.
+    """
+    sys.path.insert(0, str(EXAMPLE))
+    app = make(folder)
+    document = folder / "openapi.json"
+    run(app, "openapi", "write", str(document), *(["--config-prefix", version] if version else []))
+    tokens = {email.partition("@")[0]: run(app, "kit", "users", "token", email).split()[0] for email, _ in PEOPLE}
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield Example(f"http://127.0.0.1:{server.server_port}", document, tokens)
+    finally:
+        server.shutdown()
 
 
 def run(app: Flask, *command: str) -> str:

@@ -227,6 +227,11 @@ def test_patch_changes_what_is_sent_and_leaves_the_rest(post):
     assert kept(post) == 1
 
 
+def test_json_can_be_null(post):
+    sent = {"code": "A1", "picture": photo(), "facts": "null"}
+    assert post.post("/api/parcels", data=sent).json["facts"] is None
+
+
 def test_put_takes_back_what_is_left_out_but_for_files(post):
     before = post.post(
         "/api/parcels",
@@ -417,12 +422,12 @@ class TestDocument:
     def test_offers_json_beside_it_where_no_file_must_come(self, document):
         content = document["paths"]["/api/parcels/{key}"]["patch"]["requestBody"]["content"]
         assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/FilesParcelPatch"}
-        assert content["multipart/form-data"]["schema"] == {
-            "allOf": [
-                {"$ref": "#/components/schemas/FilesParcelPatchForm"},
-                {"type": "object", "minProperties": 1},
-            ]
-        }
+        assert content["multipart/form-data"]["schema"] == {"$ref": "#/components/schemas/FilesParcelPatchForm"}
+        form = document["components"]["schemas"]["FilesParcelPatchForm"]
+        assert form["minProperties"] == 1
+        # A list without anything has no part.
+        assert form["properties"]["tags"]["minItems"] == form["properties"]["lines"]["minItems"] == 1
+        assert "default" not in document["components"]["schemas"]["FilesParcelReplaceForm"]["properties"]["tags"]
 
     def test_names_what_can_go_wrong(self, document):
         responses = document["paths"]["/api/parcels"]["post"]["responses"]
