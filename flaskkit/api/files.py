@@ -130,7 +130,7 @@ def _operation(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     key = {"name": "key", "in": "path", "description": resource.key.label, "schema": described(resource.key)}
     route = blueprint.route(
-        f"/<key>/{field.name}",
+        f"/<key>/{field.public_name}",
         methods=[method],
         endpoint=f"{name}_{field.name}",
         **EITHER_SLASH,
@@ -142,7 +142,7 @@ def _operation(
         facts["responses"] = {"409": "CONFLICT", **matched["responses"], **facts.get("responses", {})}
         facts[FACTS] = {"headers": matched["headers"]}
     document = blueprint.doc(
-        operationId=re.sub(r"\W", "_", f"{name}_{resource.name}_{field.name}"),
+        operationId=re.sub(r"\W", "_", f"{name}_{resource.name}_{field.public_name}"),
         summary=f"{resource.label}: {name} {field.label}",
         **facts,
     )

@@ -94,6 +94,15 @@ def test_a_row_is_made_with_the_file_that_it_must_have(post):
     assert (made.json["fragile"], made.json["grams"], made.json["tags"]) == (False, None, [])
 
 
+def test_a_file_that_is_called_something_else_is_there_by_that_name(post):
+    made = post.post("/api/parcels", data={"code": "A1", "picture": photo()}).json
+    assert made["picture"]["url"] == "/api/parcels/1/picture"
+    assert post.put("/api/parcels/1/picture", data={"file": photo(png(5, 5))}).json["width"] == 5
+    assert post.get("/api/parcels/1/photo").status_code == 404
+    operation = post.get("/api/openapi.json").json["paths"]["/api/parcels/{key}/picture"]["put"]
+    assert operation["operationId"] == "upload_parcels_picture"
+
+
 def test_text_is_read_by_the_type_of_its_field(post):
     with post.application.app_context():
         db.session.add_all([FilesTag(), FilesTag()])
