@@ -6,7 +6,7 @@
 # make pictures   take the pictures of the docs anew, from the example app (needs chromium)
 # make docs-tables    write the tables of settings and checks in docs anew
 # make upstream   Flask's and its extensions' own tests, on apps made by flaskkit
-# make contract   the example app against its OpenAPI document: linter, generated clients, fuzzer
+# make contract   the example app and another against their OpenAPI documents: linter, generated clients, fuzzer
 # make smoke      from a wheel to a project that is served, tested and shipped, as a new user does it
 # make accessibility  every kind of page in a browser: axe, 360 pixels, keyboard, Lighthouse (make accessibility ARGS=--write notes the scores)
 # make deployment  what the docs say of servers, with gunicorn, granian, nginx and systemd

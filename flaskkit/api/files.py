@@ -23,7 +23,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from flaskkit.access import declare, nobody, requires
-from flaskkit.api.conditional import on_match, unchanged
+from flaskkit.api.conditional import IF_MATCH, IF_NONE_MATCH, on_match, unchanged
 from flaskkit.api.document import FACTS
 from flaskkit.api.parameters import without_parameters
 from flaskkit.api.parts import BUFFER, ENVELOPE, MEDIA_TYPE, file_of
@@ -76,6 +76,7 @@ def _add_download(blueprint: Blueprint, resource: Resource, field: Field) -> Non
     answers = {
         "200": {"description": "The bytes.", "headers": headers, "content": content},
         "304": {"description": "The same as If-None-Match says."},
+        "412": "PRECONDITION_FAILED",
         "422": "UNPROCESSABLE_ENTITY",
     }
 
@@ -141,6 +142,8 @@ def _operation(
         matched = on_match(resource)
         facts["responses"] = {"409": "CONFLICT", **matched["responses"], **facts.get("responses", {})}
         facts[FACTS] = {"headers": matched["headers"]}
+    else:
+        facts[FACTS] = {"headers": [IF_NONE_MATCH, IF_MATCH]}
     document = blueprint.doc(
         operationId=re.sub(r"\W", "_", f"{name}_{resource.name}_{field.public_name}"),
         summary=f"{resource.label}: {name} {field.label}",

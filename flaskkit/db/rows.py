@@ -246,8 +246,9 @@ def _chosen(field: Field, wanted: Sequence[Any], found: Mapping[Any, Any]) -> An
     kind = getattr(target, key_name(target)).type
     missing = [one for one in wanted if parsed(kind, one) not in found]
     if missing:
+        named = [repr(one) if isinstance(one, str) else str(one) for one in missing]
         raise Rejected(
-            {field.name: [say("There is no %(noun)s %(key)s.", noun=target.__name__, key=repr(one)) for one in missing]}
+            {field.name: [say("There is no %(noun)s %(key)s.", noun=target.__name__, key=key) for key in named]}
         )
     items = [found[parsed(kind, one)] for one in wanted]
     return items if field.many else items[0]

@@ -21,7 +21,7 @@ import msgspec
 from flask import Response, current_app, request, send_file
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, PreconditionFailed
 
 from flaskkit.errors import FeatureError
 from flaskkit.files.content import OCTETS, knows, media_type_of, named_fitly, size_of
@@ -71,6 +71,7 @@ class File:
 
         Raises:
             NotFound: the storage does not have it any more.
+            PreconditionFailed: the request is for another one (If-Match).
         """
         try:
             stream = self.open()
@@ -89,6 +90,9 @@ class File:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         response.make_conditional(request)
+        if response.status_code == PreconditionFailed.code:
+            response.close()
+            raise PreconditionFailed
         return response
 
 

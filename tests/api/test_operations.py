@@ -90,6 +90,12 @@ def test_a_taken_value_is_a_conflict_naming_the_field(ann, add):
     assert [error["pointer"] for error in conflict.json["errors"]] == ["#/isbn"]
 
 
+def test_a_key_of_no_row_is_told_as_it_was_sent(librarian):
+    nobody = "00000000-0000-4000-8000-000000000000"
+    refused = librarian.post("/api/books", json={"title": "Emma", "shelves": [nobody]})
+    assert refused.json["errors"] == [{"pointer": "#/shelves", "detail": f"There is no ApiShelf {nobody}."}]
+
+
 @pytest.mark.parametrize("key", ["0", "2", "-1", "x", "1.0", "9" * 12, "9" * 18, "9" * 30, "%00", "%ED%A0%80", "1%0A"])
 def test_any_other_key_is_not_found(client, add, key):
     add("Emma")

@@ -13,8 +13,9 @@ OURS = ("Idempotency-Key", "after")
 CREDENTIALS = ("The CSRF ", "A session neither begins nor ends with a bearer token.")
 KEPT = re.compile(
     "There is no (?!such (field|part|parameter) )|You have no such |Open the link in the mail|The password is wrong"
-    # Nor what is in a file, and that two keys differ.
-    "|This is [a-z]+/[^ ]+, not |The file is empty|This key is given twice|A duration of too many"
+    # Nor what is in a file or deep in any JSON, and that two keys differ.
+    "|This is [a-z]+/[^ ]+, not |The file is empty|This key is given twice|Contains a NUL character"
+    "|No JSON: |A duration of too many"
 )
 
 

@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}; all without any")
     parser.add_argument("--who", choices=CALLERS, action="append", help="who the fuzzer is; each in turn without it")
     parser.add_argument("--seed", default="1", help="another one finds other things")
-    parser.add_argument("--examples", default="20", help="how much the fuzzer tries of each operation and phase")
+    parser.add_argument("--examples", default="15", help="how much the fuzzer tries of each operation and phase")
     parser.add_argument("--of", choices=DOCUMENTS, action="append", help="which documents; all without it")
     parser.add_argument("--only", default="/", help="the beginning of the paths that the fuzzer attacks")
     asked = parser.parse_args()

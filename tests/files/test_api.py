@@ -101,6 +101,14 @@ def test_a_visitor_who_has_it_gets_304(client, add):
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_a_visitor_who_wants_another_one_gets_412_and_no_bytes(client, add):
+    path = f"/api/books/{add(cover=png())}/cover"
+    tag = client.get(path).headers["ETag"]
+    assert client.get(path, headers={"If-Match": tag}).data == png()
+    refused = client.get(path, headers={"If-Match": '"another"'})
+    assert (refused.status_code, refused.content_type) == (412, "application/problem+json")
+
+
 def test_operations_of_files_have_no_parameters(ann, add):
     key = add()
     put(ann, f"/api/books/{key}/cover", png(), "a.png")
@@ -305,7 +313,8 @@ class TestDocument:
     def test_tells_what_a_download_gives(self, document):
         get = document["paths"]["/api/books/{key}/cover"]["get"]
         assert set(get["responses"]["200"]["content"]) == {"image/png", "image/jpeg"}
-        assert set(get["responses"]) == {"200", "304", "404", "422", "default"}
+        assert set(get["responses"]) == {"200", "304", "404", "412", "422", "default"}
+        assert {one["name"] for one in get["parameters"]} == {"If-Match", "If-None-Match"}
 
     def test_tells_what_a_file_is(self, document):
         shown = document["components"]["schemas"]["FilesBook"]["properties"]["cover"]
