@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from flask import current_app
@@ -70,8 +69,7 @@ def breaking(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     """An OpenAPI document, read with its references."""
 
     content: Mapping[str, Any]
@@ -121,8 +119,7 @@ class Document:
         return [self.schema(one) for one in branches] if branches else [schema]
 
 
-@dataclass(frozen=True)
-class _Changes:
+class _Changes(NamedTuple):
     """Finds what breaks between two documents. *sent* says which way a value goes: to the app, or back."""
 
     old: Document

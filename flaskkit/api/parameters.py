@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import marshmallow as ma
 from flask import request
@@ -188,8 +188,7 @@ class _Item(Value):
         self.metadata = schema
 
 
-@dataclass(frozen=True)
-class Parameters:
+class Parameters(NamedTuple):
     """The schema classes of the parameters of one Resource: ``listed`` of a list, ``shown`` of one row, if any."""
 
     listed: type[ma.Schema]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import current_app, request
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
@@ -35,8 +35,7 @@ _COLUMNS = ("id", "seen_at", "expires_at", "confirmed_at", "remembered", "rights
 _HERE = {"synchronize_session": False}
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """How long sessions last: *idle* without a request, *longest* in all; a remembered one only as it was promised."""
 
     idle: timedelta

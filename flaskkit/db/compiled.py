@@ -14,7 +14,6 @@ attributes of the model and go through the session where that may matter, so tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -90,7 +89,7 @@ class Reader:
         """Return what ``rows.page`` does, with tuples as items."""
         own = readable(self.resource)
         page = self._listing.page(Asked(**asked), own, visible, self.seen(), self._read)
-        return replace(page, items=self.tuples(page.items))
+        return page._replace(items=self.tuples(page.items))
 
     def get(self, key: Any) -> tuple[Any, ...]:
         """Return the row with that *key*, as ``rows.get`` finds it.

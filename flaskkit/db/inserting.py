@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, Dialect, Engine, Table, insert, literal_column
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -43,8 +42,7 @@ _ABOUT_OBJECTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Inserted:
+class Inserted(NamedTuple):
     """A row that was stored: its ``key``, and what is shown of it, None where the caller may not see it."""
 
     key: Any

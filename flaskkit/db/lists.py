@@ -48,8 +48,7 @@ class Asked:
     count_to: int = 0
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """Some rows of a list. ``number`` counts from 1; ``total`` is how many rows the whole list has, None if not told.
 
     ``more`` says whether rows follow; ``position`` holds, in a list that is continued, the values of the last row.
@@ -83,8 +82,7 @@ class _Shape(NamedTuple):
     nulls: tuple[bool, ...] | None
 
 
-@dataclass(frozen=True)
-class _Statements:
+class _Statements(NamedTuple):
     """``items`` read the rows, one after the other; ``total`` counts them all. ``filters`` are those in the shape."""
 
     items: tuple[Any, ...]

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -43,8 +43,7 @@ from flaskkit.resource import Resource
 from flaskkit.resource.fields import Field
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(NamedTuple):
     """One thing a list is ordered by. *name* is that of *field*, with "-" in front where it descends."""
 
     name: str
@@ -166,7 +165,7 @@ def parts_after(terms: Sequence[Term], nulls: Sequence[bool]) -> list[tuple[list
     found = [_after(terms, nulls)] if nulls else []
     if not first.nullable:
         return [(found, [*terms])]
-    filled = replace(first, field=replace(first.field, nullable=False))
+    filled = first._replace(field=replace(first.field, nullable=False))
     return [([first.column.is_not(None), *found], [filled, *rest]), ([first.column.is_(None)], rest)]
 
 

@@ -11,8 +11,7 @@ Rows that the caller may not read stay.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
@@ -33,8 +32,7 @@ from flaskkit.texts import say
 MOST = 1000
 
 
-@dataclass(frozen=True)
-class _Step:
+class _Step(NamedTuple):
     """What happens to *row*, which stands at *position* of what was sent for *field*."""
 
     action: str

@@ -11,7 +11,6 @@ key, is given and returned as the key of the other row.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -71,7 +70,7 @@ def page(
     wanted = resource.readable if fields is None else fields
     lists = _lists()(resource, tuple(sorted({field.name for field in wanted if field.relationship})))
     found = lists.page(asked, own, visible)
-    return replace(found, items=[row[0] for row in found.items])
+    return found._replace(items=[row[0] for row in found.items])
 
 
 def _lists() -> Callable[[Resource, tuple[str, ...]], Lists]:

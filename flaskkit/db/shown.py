@@ -11,7 +11,6 @@ are read. To change something, or to call what the model defines, take the model
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, ClassVar
 
@@ -67,7 +66,7 @@ def page(
     asked |= {"count": count, "count_to": count_to, "after": after}
     known = _shown(resource)
     found = known.reader.page(**asked) if known.reader else rows.page(resource, **asked)
-    return replace(found, items=known.rows(found.items))
+    return found._replace(items=known.rows(found.items))
 
 
 def get(resource: Resource, key: Any) -> Any:

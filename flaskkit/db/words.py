@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import DDL, Index, String, and_, bindparam, event, or_, text
 
@@ -99,8 +98,7 @@ def text_index(*columns: str, name: str | None = None) -> Index:
     return index
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word to be found."""
 
     text: str

@@ -11,9 +11,8 @@ conflict, and what the visitor left alone is told from what they typed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, SelectField, SelectMultipleField
@@ -40,8 +39,7 @@ class ChangedMeanwhile(Conflicting):
         super().__init__({"": [words]}, words)
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(NamedTuple):
     """A field that somebody else changed. Where the visitor changed it, too, it was ``typed`` into ``input``."""
 
     field: Field

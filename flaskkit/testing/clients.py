@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from flask import Flask, session
 from flask.testing import FlaskClient, FlaskCliRunner
 from sqlalchemy import inspect
+from sqlalchemy.orm import selectinload
 from werkzeug.test import TestResponse
 
 T = TypeVar("T")
@@ -223,7 +224,9 @@ def _here(app: Flask, user: Any) -> Any:
     if not hasattr(user, "__mapper__"):
         raise TypeError(f"{user!r} is no user. Give an object of the user model.")
     identity = inspect(user).identity
-    found = db.session.get(type(user), identity) if identity is not None else None
+    # With its roles, which a log-in reads: by themselves they are a lazy load, and a test may forbid it.
+    roles = selectinload(type(user).roles)
+    found = db.session.get(type(user), identity, options=[roles]) if identity is not None else None
     if found is None:
         raise LookupError(f"{user!r} is not stored. Commit it before somebody logs in as that user.")
     return found

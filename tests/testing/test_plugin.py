@@ -179,7 +179,7 @@ def test_in_a_project_with_migrations(depot):
     in_folder(depot, *flask, "db", "init")
     in_folder(depot, *flask, "db", "migrate", "-m", "first")
     runs = count_runs(depot / "migrations")
-    assert "10 passed" in in_folder(depot, "pytest", "-q", "-n", "2")
+    assert "12 passed" in in_folder(depot, "pytest", "-q", "-n", "2")
     assert runs() == 1
     assert "2 passed" in in_folder(depot, "pytest", "-q", "-k", "clock")
     assert runs() == 1
