@@ -132,11 +132,11 @@ def scores(app, path: str, client=None) -> tuple[int, int]:
 
 
 @pytest.fixture
-def site(made):
+def site(made, monkeypatch):
     app = made(EVERYTHING, env="production", https_redirect=True)
     add_admin(app)
     app.add_url_rule("/crash", "crash", requires(public)(lambda: 1 / 0))
-    app.logger.disabled = True
+    monkeypatch.setattr(app.logger, "disabled", True)
     return app
 
 
