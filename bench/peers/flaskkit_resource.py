@@ -43,7 +43,7 @@ FIELDS = {
     "fields": ["slug", "title", "description", "body", "author_id"],
     "read_only": ["id", "created_at", "updated_at", "author"],
     "nested": {"author": ["id", "username", "email"]},
-    "order": ["-created_at"],
+    "order": ["-created_at", "-id"],
 }
 articles = Resource(Article, name="articles", read=public, write=public, **FIELDS)
 private = Resource(Article, name="private", read=login, **FIELDS)
