@@ -46,19 +46,21 @@ def _numbers_of(page: Page) -> dict[str, Any]:
         # What follows is not known, but for whether there is something.
         last = page.number + page.more
         return {"first_page": 1, **{name: number for name, number in around.items() if 1 <= number <= last}}
-    numbers: dict[str, Any] = {"total": page.total, "total_pages": page.pages if page.total else 0}
+    pages = page.pages
+    numbers: dict[str, Any] = {"total": page.total, "total_pages": pages if page.total else 0}
     if page.total:
-        numbers |= {"first_page": 1, "last_page": page.pages}
-        if page.number <= page.pages:
-            numbers |= {name: number for name, number in around.items() if 1 <= number <= page.pages}
+        numbers |= {"first_page": 1, "last_page": pages}
+        if page.number <= pages:
+            numbers |= {name: number for name, number in around.items() if 1 <= number <= pages}
     return numbers
 
 
 def _pages_of(page: Page) -> dict[str, int]:
-    numbers = {"first": 1, "prev": min(page.number - 1, page.pages), "next": page.number + 1}
+    pages = page.pages
+    numbers = {"first": 1, "prev": min(page.number - 1, pages), "next": page.number + 1}
     if page.total is not None:
-        numbers["last"] = page.pages
-    return {relation: number for relation, number in numbers.items() if 1 <= number <= page.pages}
+        numbers["last"] = pages
+    return {relation: number for relation, number in numbers.items() if 1 <= number <= pages}
 
 
 def _written(name: str, links: Mapping[str, Any]) -> str:
