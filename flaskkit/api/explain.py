@@ -9,8 +9,10 @@ from flask import Flask
 
 from flaskkit.api import csrf
 from flaskkit.api.dump import writer_for
+from flaskkit.api.schemas import Form
 from flaskkit.db.compiled import reader_for
 from flaskkit.db.explain import statements
+from flaskkit.resource import Resource
 from flaskkit.tools.steps import Step, field_lines, name_of, place_of, resource_step
 
 OPERATIONS = {"replace": "update", "bulk_create": "create", "bulk_update": "update", "bulk_delete": "delete"}
@@ -32,6 +34,7 @@ def steps(app: Flask, endpoint: str, method: str) -> Iterator[Step]:
         yield Step("sql", operation, "", statements(app, resource, OPERATIONS.get(operation, operation)))
     for parameter in facts.get("arguments", {}).get("parameters", ()):
         yield _validated(parameter, resource)
+    yield from _forms(facts, resource)
     yield from _serialized(facts, resource)
 
 
@@ -47,7 +50,8 @@ def _resource_of(app: Flask, blueprint: str) -> Any:
 def _validated(parameter: dict[str, Any], resource: Any) -> Step:
     schema, place = parameter["schema"], parameter["in"]
     if resource is not None and place == "json":
-        return Step("validation", f"JSON as {_named(schema)}", place_of(type(schema)), field_lines(resource.writable))
+        sent = [field for field in resource.writable if not field.file]
+        return Step("validation", f"JSON as {_named(schema)}", place_of(type(schema)), field_lines(sent))
     fields = tuple(
         f"{one.data_key or name}: {type(one).__name__}{', required' if one.required else ''}"
         for name, one in schema.fields.items()
@@ -55,6 +59,15 @@ def _validated(parameter: dict[str, Any], resource: Any) -> Step:
     return Step(
         "validation", f"{'JSON' if place == 'json' else place} as {_named(schema)}", place_of(type(schema)), fields
     )
+
+
+def _forms(facts: dict[str, Any], resource: Resource | None) -> Iterator[Step]:
+    contents = facts.get("manual_doc", {}).get("requestBody", {}).get("content", {})
+    for kind, content in contents.items():
+        schema = content.get("schema")
+        if resource is not None and isinstance(schema, Form):
+            what = f"{kind} as {_named(schema)}"
+            yield Step("validation", what, place_of(type(schema)), field_lines(resource.writable))
 
 
 def _serialized(facts: dict[str, Any], resource: Any) -> Iterator[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 from datetime import date
 from decimal import Decimal
 from io import BytesIO
@@ -444,3 +445,14 @@ class TestDocument:
 
     def test_has_no_bulk_operation_for_rows_that_need_a_file(self, document):
         assert set(document["paths"]["/api/parcels/bulk"]) == {"patch", "delete"}
+
+
+def test_explain_tells_which_bodies_an_operation_takes(post):
+    def told(request: str) -> list[tuple[str, bool]]:
+        answer = post.application.test_cli_runner().invoke(args=["kit", "explain", request, "--json"])
+        steps = [step for step in json.loads(answer.stdout)["steps"] if step["stage"] == "validation"]
+        return [(step["what"], any("picture: File" in line for line in step["details"])) for step in steps]
+
+    form = "multipart/form-data as FilesParcel"
+    assert told("POST /api/parcels") == [(f"{form}CreateForm", True)]
+    assert told("PATCH /api/parcels/1") == [("JSON as FilesParcelPatch", False), (f"{form}PatchForm", True)]
