@@ -252,7 +252,8 @@ def test_with_json_there_is_json_or_nothing(made):
         "users list",
     } <= found
     for path in sorted(found):
-        done = runner.invoke(args=["kit", *path.split(), *(["/hello/Ann"] if path == "explain" else []), "--json"])
+        about = {"explain": ["/hello/Ann"], "users tokens": ["nobody@example.com"]}.get(path, [])
+        done = runner.invoke(args=["kit", *path.split(), *about, "--json"])
         if done.exit_code and not done.stdout:
             assert done.stderr.startswith("Error: "), (path, done.stderr)
         else:
