@@ -15,6 +15,7 @@ again.py        what was typed before the session ended, to be sent again
 cells.py        values as people read them, with links to other rows
 files.py        downloads of what rows hold
 site.py         what the layout asks: title, navigation, user
+assets.py       static files that browsers may keep
 errors.py       error pages, and the home page of an app that has none
 overrides.py    flask kit templates: what can be replaced
 templates/flaskkit/     every template; one of the same name in the app's templates folder wins
@@ -34,6 +35,7 @@ from flaskkit.forms import form_for
 from flaskkit.forms.jinja import jinja_left_open
 from flaskkit.module import Module
 from flaskkit.pages.actions import Action, take_up
+from flaskkit.pages.assets import mark_static_files
 from flaskkit.pages.errors import error_page, tell_repairs
 from flaskkit.pages.listing import asked
 from flaskkit.pages.overrides import templates
@@ -80,6 +82,7 @@ class Pages(Feature):
             "pages", __name__, static_folder="static", static_url_path="/flaskkit/static", template_folder="templates"
         )
         app.register_blueprint(folders)
+        mark_static_files(app)
         kit.error_views[""] = error_page
         kit.commands.add_command(templates)
         if kit.config.env == "development":

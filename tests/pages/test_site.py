@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from flask import Blueprint
+from flask import Blueprint, url_for
 
 from flaskkit import Module, Pages, Resource, ResourceError, db
 from flaskkit.access import guard_of
@@ -93,10 +93,47 @@ def test_what_a_page_loads_is_there(stranger):
     with stranger.get(css) as answer:
         pictures = re.findall(r'url\("([^"]+)"\)', answer.text)
     links = re.findall('<link[^>]* href="([^"]+)"', stranger.get("/").text)
-    assert css in links
+    assert css in [link.partition("?")[0] for link in links]
     for path in [*links, *(f"/flaskkit/static/{name}" for name in pictures)]:
         with stranger.get(path) as answer:
             assert answer.status_code == 200
+
+
+def test_browsers_keep_static_files_until_they_change(start, tmp_path):
+    folder = tmp_path / "static"
+    folder.mkdir()
+    (folder / "site.css").write_text("h1 { color: red }")
+    app = start(features=["db", "forms", "pages"])
+    app.static_folder = str(folder)
+    client = app.test_client()
+
+    def address():
+        with app.test_request_context():
+            return url_for("static", filename="site.css")
+
+    def kept(path):
+        with client.get(path) as answer:
+            assert answer.status_code == 200
+            return answer.headers["Cache-Control"]
+
+    first = address()
+    assert re.fullmatch(r"/static/site\.css\?v=[0-9a-f]{12}", first)
+    assert kept(first) == "public, max-age=31536000, immutable"
+    with client.get(first) as answer:
+        again = {"If-None-Match": answer.headers["ETag"]}
+    with client.get(first, headers=again) as answer:
+        assert (answer.status_code, answer.cache_control.max_age) == (304, 31536000)
+    assert kept("/static/site.css") == "no-cache"
+    assert kept("/static/site.css?v=0123456789ab") == "no-cache"
+    (folder / "site.css").write_text("h1 { color: blue; }")
+    assert address() != first
+    assert kept(first) == "no-cache"
+    assert kept(address()).endswith("immutable")
+    for missing in ("none.css", "../secret", ""):
+        with app.test_request_context():
+            assert "v=" not in url_for("static", filename=missing)
+    (link,) = re.findall(r'href="(/flaskkit/static/flaskkit\.css[^"]*)"', client.get("/").text)
+    assert kept(link).endswith("immutable")
 
 
 def test_pages_have_what_screen_readers_need(editor):
