@@ -21,21 +21,21 @@ def titles(answer):
     return re.findall('class="row-link"[^>]*>([^<]+)<', answer.text)
 
 
-class Visit(IntegerKey, Timestamps, Model):
-    __tablename__ = "pages_visit"
+class Arrival(IntegerKey, Timestamps, Model):
+    __tablename__ = "pages_arrival"
 
 
 def test_the_time_zone_stands_in_the_head_of_a_column_and_not_at_each_row(start):
-    visits = Resource(Visit, name="visits", fields=[], read_only=["created_at"], read=public)
-    app = start(features=["db", "forms", "pages"], modules=[Module("visits", resources=[visits])])
+    arrivals = Resource(Arrival, name="arrivals", fields=[], read_only=["created_at"], read=public)
+    app = start(features=["db", "forms", "pages"], modules=[Module("arrivals", resources=[arrivals])])
     with app.app_context():
-        db.session.add(Visit())
+        db.session.add(Arrival())
         db.session.commit()
     client = app.test_client()
-    page = client.get("/visits/").text
+    page = client.get("/arrivals/").text
     assert "Created at (UTC)</th>" in page
     assert page.count("UTC") == 1
-    assert " UTC</time>" in client.get("/visits/1").text
+    assert " UTC</time>" in client.get("/arrivals/1").text
 
 
 def test_a_row_with_a_blank_name_can_still_be_opened(app, stranger):

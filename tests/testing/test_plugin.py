@@ -114,7 +114,7 @@ def test_lazy_loads_are_refused(db, factory):
 
 
 @pytest.mark.parametrize("role", ["", "clerk"])
-def test_a_new_user_is_no_lazy_load(as_user, role):
+def test_a_new_user_logs_in_where_relationships_must_be_there(as_user, role):
     with no_lazy_loads():
         assert as_user(role).get("/api/crates").status_code == 200
 
