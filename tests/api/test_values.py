@@ -26,7 +26,7 @@ UUID_TEXT = "019b0000-0000-7000-8000-000000000001"
         ("clock", "12:30:00", "12:30:00"),
         ("span", "PT90S", "PT90S"),
         ("span", "P1DT1H", "P1DT3600S"),
-        ("span", "-PT1.5S", "-PT1.5S"),
+        ("span", "-PT90.0S", "-PT90S"),
         ("code", UUID_TEXT, UUID_TEXT),
         ("raw", "AAEC", "AAEC"),
         ("anything", {"a": [1, None, "x", {"b": 2.5}]}, {"a": [1, None, "x", {"b": 2.5}]}),
