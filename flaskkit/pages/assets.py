@@ -1,6 +1,6 @@
 """Addresses of static files carry a mark of what is in them, so that browsers keep the files and ask no more.
 
-    /flaskkit/static/flaskkit.css?v=3f2a9c01d4be     Cache-Control: public, max-age=31536000, immutable
+    /flaskkit/static/flaskkit.css?v=3f2a9c01d4be     Cache-Control: private, max-age=31536000, immutable
 
 A file that has changed has another address. Without the mark, or with an old one, a file is served as Flask does.
 """
@@ -36,7 +36,8 @@ def _keep(response: Response) -> Response:
         asked = request.args.get("v")
         if response.status_code in (200, 304) and asked and asked == _mark_of(request.endpoint, **request.view_args):
             response.cache_control.no_cache = None
-            response.cache_control.public = True
+            # Not public: Flask sends the cookie of a permanent session with every answer, this one too.
+            response.cache_control.private = True
             response.cache_control.max_age = YEAR
             response.cache_control.immutable = True
     return response

@@ -118,7 +118,7 @@ def test_browsers_keep_static_files_until_they_change(start, tmp_path):
 
     first = address()
     assert re.fullmatch(r"/static/site\.css\?v=[0-9a-f]{12}", first)
-    assert kept(first) == "public, max-age=31536000, immutable"
+    assert kept(first) == "private, max-age=31536000, immutable"
     with client.get(first) as answer:
         again = {"If-None-Match": answer.headers["ETag"]}
     with client.get(first, headers=again) as answer:
