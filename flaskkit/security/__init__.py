@@ -63,7 +63,7 @@ class Security(Feature):
             yield from (f"Feature 'security': {text}" for text in error.mistakes)
         for host in self.trusted_hosts or ():
             # Not IPv6 addresses either: Werkzeug looks at what stands before the first colon.
-            if not re.fullmatch(r"\.?[^\s/:*]+", host):
+            if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*", host):
                 hint = "write a name like 'example.com', or '.example.com' for all below it"
                 yield f"'trusted_hosts' of feature 'security' has {host!r}; {hint}."
         for origin in self.cors_origins:

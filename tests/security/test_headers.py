@@ -206,7 +206,15 @@ def test_a_nonce_adds_to_what_a_view_changes(made):
             "Feature 'security': 'X-Mine' in 'headers' is 'a\\r\\nSet-Cookie: b'; a header is a line of ASCII.",
         ),
         (
-            {"trusted_hosts": ("https://shop.example", "*.shop.example", "shop.example:8000", "[::1]")},
+            {
+                "trusted_hosts": (
+                    "https://shop.example",
+                    "*.shop.example",
+                    "shop.example:8000",
+                    "[::1]",
+                    '["127.0.0.1"]',
+                )
+            },
             "'trusted_hosts' of feature 'security' has 'https://shop.example'; "
             "write a name like 'example.com', or '.example.com' for all below it.",
         ),
