@@ -25,7 +25,7 @@ from werkzeug.routing import Rule
 
 from flaskkit.access import Policy, guard_of, public
 from flaskkit.api.paging import CURSOR
-from flaskkit.api.problem import MEDIA_TYPE, PROBLEM
+from flaskkit.api.problem import MEDIA_TYPE, PROBLEM, detail_of
 from flaskkit.api.schemas import Form, Object
 
 # Where an operation says what flask-smorest cannot: header parameters, and how many items its body has at most.
@@ -209,7 +209,7 @@ def _problem(status: HTTPStatus, words: str) -> dict[str, Any]:
         "type": "about:blank",
         "title": error.name,
         "status": error.code,
-        "detail": error.description,
+        "detail": detail_of(error),
         "instance": "/what/was/asked",
     }
     response: dict[str, Any] = {

@@ -17,12 +17,13 @@ from urllib.parse import quote
 
 import marshmallow as ma
 from flask import current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from flaskkit.errors import Rejected
 
 MEDIA_TYPE = "application/problem+json"
 REFUSED = "Some values cannot be accepted."
+NOTHING = "There is nothing at this address that you may see."
 IN_BODY = ("json", "form", "files", "json_or_form")
 
 
@@ -83,7 +84,7 @@ def answer(error: HTTPException) -> Any:
         "type": "about:blank",
         "title": error.name,
         "status": int(status),
-        "detail": data.get("message") or (REFUSED if "messages" in data else error.description) or error.name,
+        "detail": data.get("message") or (REFUSED if "messages" in data else detail_of(error)),
         "instance": quote(request.root_path + request.path),
     }
     if errors:
@@ -95,6 +96,12 @@ def answer(error: HTTPException) -> Any:
         # RFC 9110, section 15.5.2: a 401 must name a way to log in. Feature auth says so by itself.
         response.headers.setdefault("WWW-Authenticate", "Bearer")
     return response
+
+
+def detail_of(error: HTTPException) -> str:
+    """Return what is said of *error*, unless its view says more."""
+    # Werkzeug speaks to somebody who types addresses.
+    return NOTHING if error.description == NotFound.description else error.description or error.name
 
 
 def _errors_of(error: HTTPException, data: Mapping[str, Any]) -> Iterator[dict[str, str]]:

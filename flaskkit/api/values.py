@@ -332,7 +332,7 @@ def of_text(field: Field, text: str) -> Any:
     """Return the JSON value that *text* of a query string stands for, or *text* itself where it is none."""
     if field.type is bool:
         return {"true": True, "false": False}.get(text, text)
-    if field.type is int and re.fullmatch(r"-?[0-9]{1,19}", text):
+    if field.type is int and re.fullmatch(r"-?[0-9]{1,300}", text):
         return int(text)
     if field.type is float and re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?", text):
         return float(text)

@@ -66,7 +66,7 @@ def test_a_problem_has_the_members_of_rfc_9457(client):
         "type": "about:blank",
         "title": "Not Found",
         "status": 404,
-        "detail": missing.json["detail"],
+        "detail": "There is nothing at this address that you may see.",
         "instance": "/api/%C3%A4%20b",
     }
 
