@@ -1,8 +1,9 @@
-"""Addresses of static files carry a mark of what is in them, so that browsers keep the files and ask no more.
+"""Addresses of flaskkit's own static files carry a mark of what is in them, so that browsers keep them and ask no more.
 
     /flaskkit/static/flaskkit.css?v=3f2a9c01d4be     Cache-Control: private, max-age=31536000, immutable
 
-A file that has changed has another address. Without the mark, or with an old one, a file is served as Flask does.
+A file that has changed has another address. Without the mark, or with an old one, a file is served as Flask does it. So
+are those of the app, whose addresses stay plain Flask's.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from flask import Flask, Response, current_app, request
 from werkzeug.security import safe_join
 
 YEAR = 365 * 24 * 60 * 60
+# Whose blueprints serve them.
+OURS = ("flaskkit", "flask_bootstrap")
 
 
 def mark_static_files(app: Flask) -> None:
-    """Mark the static files of *app* and of its blueprints."""
+    """Mark the static files that flaskkit and Bootstrap-Flask bring to *app*."""
     app.url_defaults(_mark)
     app.after_request(_keep)
 
@@ -44,10 +47,12 @@ def _keep(response: Response) -> Response:
 
 
 def _mark_of(endpoint: Any, filename: str) -> str:
-    """Return the mark of a static file; "" where *endpoint* serves none or it is not there."""
+    """Return the mark of a static file; "" where *endpoint* serves none of ours or it is not there."""
     name, _, last = endpoint.rpartition(".")
-    owner = current_app.blueprints.get(name) if name else current_app
+    owner = current_app.blueprints.get(name)
     if last != "static" or owner is None or owner.static_folder is None:
+        return ""
+    if owner.import_name.partition(".")[0] not in OURS:
         return ""
     path = safe_join(owner.static_folder, filename)
     try:
