@@ -238,17 +238,19 @@ def _shape_of(asked: Asked, words: Sequence[Word]) -> _Shape:
 
 
 def _numbered(read: Read, built: _Statements, asked: Asked, values: dict[str, Any]) -> Page:
-    first = min((asked.number - 1) * asked.size, LARGEST)
+    # PostgreSQL refuses to begin before the first row.
+    number = max(asked.number, 1)
+    first = min((number - 1) * asked.size, LARGEST)
     [items] = built.items
     # Where nobody counts, or not to the end, one more row tells whether there is a next page.
     one_more = not asked.count or bool(asked.count_to)
     found = read(items, {**values, "first": first, "size": asked.size + one_more})
     if not asked.count:
-        return Page(found[: asked.size], asked.number, asked.size, None, len(found) > asked.size)
+        return Page(found[: asked.size], number, asked.size, None, len(found) > asked.size)
     # The total is in every row; only a page beyond the last has none.
-    total = found[0][-1] if found else 0 if asked.number == 1 else read(built.total, values)[0][0]
+    total = found[0][-1] if found else 0 if number == 1 else read(built.total, values)[0][0]
     if asked.count_to:
         beyond = (total or 0) > asked.count_to
         more = len(found) > asked.size
-        return Page(found[: asked.size], asked.number, asked.size, (total or 0) - beyond, more, beyond=beyond)
-    return Page(found, asked.number, asked.size, total, asked.number * asked.size < (total or 0))
+        return Page(found[: asked.size], number, asked.size, (total or 0) - beyond, more, beyond=beyond)
+    return Page(found, number, asked.size, total, number * asked.size < (total or 0))

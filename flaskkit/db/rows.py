@@ -58,9 +58,10 @@ def page(
 
     *filters* maps parameters to values: ``{"rating__ge": 3, "author.name": "Ann"}``. *sorts* are field names,
     descending with "-" in front; without any it is the resource's ``order``. The key breaks ties. Without *count*
-    nobody counts, with *count_to* no further than that: see ``Page.beyond``. *after* is the ``position`` of the page
-    before, or empty, instead of a *number*. Relationships are read with the rows, only those among *fields* where
-    these are given: to-one relationships by the same query, each other one by one more.
+    nobody counts, with *count_to* no further than that: see ``Page.beyond``. A *number* below 1 is the first page.
+    *after* is the ``position`` of the page before, or empty, instead of a *number*. Relationships are read with the
+    rows, only those among *fields* where these are given: to-one relationships by the same query, each other one by
+    one more.
 
     Raises:
         LoginRequired, Forbidden: the caller may see no row at all.

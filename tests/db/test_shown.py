@@ -162,6 +162,15 @@ def test_a_page_shows_the_values_of_model_objects(app, asked):
         assert [getattr(found, name) for name in told] == [getattr(expected, name) for name in told]
 
 
+@pytest.mark.parametrize("read", [shown, rows], ids=["shown", "rows"])
+@pytest.mark.parametrize("number", [0, -1, -(10**18)])
+def test_a_page_below_the_first_is_the_first(app, read, number):
+    with app.test_request_context():
+        first, below = read.page(plain, size=1), read.page(plain, size=1, number=number)
+        assert (below.number, [trip.id for trip in below.items]) == (1, [trip.id for trip in first.items])
+        assert first.items
+
+
 def test_values_are_those_of_python(app):
     with app.test_request_context():
         row = shown.get(plain, "2")
