@@ -259,7 +259,7 @@ class _Source(NamedTuple):
         if tables.get(begin) == "flask":
             raise ConfigError(f"{name} has no declared type; set {name.removeprefix(begin)} in code or TOML.{hint}")
         if any(one.startswith(f"{name}.") for one in names):
-            raise ConfigError(f"{name!r} is a table of settings, not {self.values[name]!r}.")
+            raise ConfigError(f"{name!r} is a table of settings, not one value.")
         if not begin or tables[begin] in on:
             raise ConfigError(f"{self._spelt(name)} is not a setting.{hint}")
 

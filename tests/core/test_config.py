@@ -165,8 +165,15 @@ def test_a_misspelt_variable_is_told_with_the_right_one(variable, meant):
 
 
 def test_a_value_in_place_of_a_table_is_told():
-    with pytest.raises(ConfigError, match="'shop' is a table of settings, not 5."):
+    with pytest.raises(ConfigError, match="'shop' is a table of settings, not one value."):
         Config.load("app", features=[Shop()], mapping={"shop": 5})
+
+
+def test_a_value_in_the_place_of_a_table_is_not_shown(tmp_path):
+    (tmp_path / "app.toml").write_text('features = ["db"]\ndb = "postgresql://shop:hunter2@localhost/shop"\n')
+    with pytest.raises(ConfigError) as refused:
+        Config.load("app", toml=tmp_path / "app.toml")
+    assert refused.value.mistakes == ["'db' is a table of settings, not one value."]
 
 
 def test_settings_of_features_that_are_off_are_left_alone():
